@@ -1,0 +1,83 @@
+using Backend.Domain.Privacy;
+
+namespace Backend.Domain.Accounts;
+
+/// <summary>账号: who signs in; may be a resident, hold posts, or both.</summary>
+internal sealed class Account
+{
+    public required Guid Id { get; init; }
+    public required string Name { get; set; }
+    public Guid? ResidentId { get; set; }
+    public Sealed? Phone { get; set; }
+    public DateTimeOffset CreatedAt { get; init; }
+    public DateTimeOffset? DisabledAt { get; set; }
+}
+
+/// <summary>The WeChat identity tied to an account (绑定). The openid is sealed and looked up by blind index; the session_key is never stored (PD02).</summary>
+internal sealed class WeChatIdentity
+{
+    public required Guid Id { get; init; }
+    public required Guid AccountId { get; init; }
+    public required byte[] OpenIdIndex { get; init; }
+    public required Sealed OpenId { get; init; }
+    public DateTimeOffset BoundAt { get; init; }
+    /// <summary>Whether WeChat knows an employment relation (用工关系); false after 40256 until bound again.</summary>
+    public bool EmploymentBound { get; set; }
+    /// <summary>Lease of the one sender to this recipient (RL06): a row, not a lock held over the call.</summary>
+    public DateTimeOffset? LeasedUntil { get; set; }
+}
+
+internal enum SessionKind
+{
+    /// <summary>A mini-program session: access token and rotating refresh token.</summary>
+    WeChat,
+    /// <summary>A browser wall of a member of staff: cookie, one node, 12 hours.</summary>
+    Display,
+}
+
+/// <summary>
+/// One sign-in. For <c>WeChat</c> it is a refresh token family: only hashes are stored; the successor of a token is derived from it,
+/// so that a lost answer can be repeated without keeping any token (ID04).
+/// </summary>
+internal sealed class Session
+{
+    public required Guid Id { get; init; }
+    public required Guid AccountId { get; init; }
+    public required SessionKind Kind { get; init; }
+    public required byte[] TokenHash { get; set; }
+    public byte[]? PreviousTokenHash { get; set; }
+    public DateTimeOffset? RotatedAt { get; set; }
+    public DateTimeOffset CreatedAt { get; init; }
+    public DateTimeOffset LastUsedAt { get; set; }
+    public DateTimeOffset ExpiresAt { get; init; }
+    public DateTimeOffset? EndedAt { get; set; }
+    public Guid? NodeId { get; init; }
+}
+
+internal enum TicketPurpose
+{
+    Hub,
+    Display,
+}
+
+/// <summary>一次性票据: the single-use 60 s credential that opens a hub or a display. Only its hash is stored.</summary>
+internal sealed class Ticket
+{
+    public required byte[] Hash { get; init; }
+    public required Guid AccountId { get; init; }
+    public required Guid SessionId { get; init; }
+    public required TicketPurpose Purpose { get; init; }
+    public Guid? NodeId { get; init; }
+    public required DateTimeOffset ExpiresAt { get; init; }
+    public DateTimeOffset? UsedAt { get; set; }
+}
+
+/// <summary>What a WeChat identity that nobody has bound gets instead of a session: opaque, 10 minutes.</summary>
+internal sealed class BindingTicket
+{
+    public required byte[] Hash { get; init; }
+    public required Guid Id { get; init; }
+    public required byte[] OpenIdIndex { get; init; }
+    public required Sealed OpenId { get; init; }
+    public required DateTimeOffset ExpiresAt { get; init; }
+}

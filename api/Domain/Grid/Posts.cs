@@ -1,0 +1,63 @@
+namespace Backend.Domain.Grid;
+
+/// <summary>角色: what the holder of a post, or a resident, may do. Policy is role × operation × relation (AZ01).</summary>
+internal enum Role
+{
+    Resident,
+    FloorLeader,
+    BuildingLeader,
+    AreaLeader,
+    CommunityLeader,
+    Staff,
+    LabourOfficer,
+    StreetManager,
+    DistrictManager,
+    DepartmentLiaison,
+    SystemAdmin,
+    SecurityAdmin,
+    AuditAdmin,
+}
+
+/// <summary>职务: a seat with one role on a node or a party body; it exists while vacant.</summary>
+internal sealed class Post
+{
+    public required Guid Id { get; init; }
+    public required Role Role { get; init; }
+    public Guid? NodeId { get; init; }
+    public Guid? PartyBodyId { get; init; }
+    /// <summary>The leader post of its node: alarms go to its holder, or to the next level up while it is vacant.</summary>
+    public bool LeadsNode { get; init; }
+    public required string Title { get; init; }
+}
+
+/// <summary>任职: an account holds a post from a day to a day (inclusive; no end is null).</summary>
+internal sealed class Appointment
+{
+    public required Guid Id { get; init; }
+    public required Guid PostId { get; init; }
+    public required Guid AccountId { get; init; }
+    public required DateOnly FromDay { get; init; }
+    public DateOnly? ToDay { get; set; }
+}
+
+/// <summary>包保: what a post looks after: a whole node, floors of a building, or one household. A post on a node looks after that node only through such a row.</summary>
+internal sealed class Assignment
+{
+    public required Guid Id { get; init; }
+    public required Guid PostId { get; init; }
+    /// <summary>The node, or the building of a floor range.</summary>
+    public Guid? NodeId { get; init; }
+    public int? FloorFrom { get; init; }
+    public int? FloorTo { get; init; }
+    public Guid? HouseholdId { get; init; }
+}
+
+/// <summary>代理: who acts for a post's holder from a day to a day (inclusive).</summary>
+internal sealed class StandIn
+{
+    public required Guid Id { get; init; }
+    public required Guid PostId { get; init; }
+    public required Guid AccountId { get; init; }
+    public required DateOnly FromDay { get; init; }
+    public required DateOnly ToDay { get; init; }
+}

@@ -1,0 +1,99 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+using Backend.Domain.Privacy;
+
+namespace Backend.Platform.Security;
+
+/// <summary>
+/// Seals and opens personal values (PD02): AES-256-GCM, a fresh nonce each, bound to <c>table.column</c> and the row's id, the key id stored with
+/// each value. Look-up goes by a keyed blind index per field. Keys come from the configuration, never from the database.
+/// Layout: key id (4, big endian) | nonce (12) | ciphertext | tag (16).
+/// </summary>
+internal sealed class Vault : IDisposable
+{
+    private const int KeyIdLength = 4, NonceLength = 12, TagLength = 16;
+
+    private readonly uint _currentKey;
+    private readonly Dictionary<uint, AesGcm> _keys;
+    private readonly byte[] _indexKey;
+
+    public Vault(VaultOptions options)
+    {
+        _currentKey = options.CurrentKey;
+        _keys = options.Keys.ToDictionary(k => k.Key, k => new AesGcm(Convert.FromBase64String(k.Value), TagLength));
+        _indexKey = Convert.FromBase64String(options.IndexKey);
+        if (!_keys.ContainsKey(_currentKey)) throw new InvalidOperationException($"Vault: no key with the current id {_currentKey}.");
+    }
+
+    public Sealed Seal(string field, Guid rowId, ReadOnlySpan<byte> plain)
+    {
+        var bytes = new byte[KeyIdLength + NonceLength + plain.Length + TagLength];
+        var span = bytes.AsSpan();
+        BinaryPrimitives.WriteUInt32BigEndian(span, _currentKey);
+        var nonce = span.Slice(KeyIdLength, NonceLength);
+        RandomNumberGenerator.Fill(nonce);
+        Span<byte> associated = stackalloc byte[128];
+        _keys[_currentKey].Encrypt(nonce, plain, span.Slice(KeyIdLength + NonceLength, plain.Length), span[^TagLength..], Associate(associated, field, rowId));
+        return new Sealed(bytes);
+    }
+
+    public Sealed Seal(string field, Guid rowId, string plain) => Seal(field, rowId, Encoding.UTF8.GetBytes(plain));
+
+    /// <exception cref="CryptographicException">The value was changed, moved to another row or column, or its key is not known.</exception>
+    public byte[] Open(string field, Guid rowId, Sealed value)
+    {
+        var span = value.Bytes.AsSpan();
+        if (span.Length < KeyIdLength + NonceLength + TagLength || !_keys.TryGetValue(BinaryPrimitives.ReadUInt32BigEndian(span), out var key))
+            throw new CryptographicException($"{field}: not a sealed value, or sealed with a key that is not known here.");
+        var plain = new byte[span.Length - KeyIdLength - NonceLength - TagLength];
+        Span<byte> associated = stackalloc byte[128];
+        key.Decrypt(span.Slice(KeyIdLength, NonceLength), span[(KeyIdLength + NonceLength)..^TagLength], span[^TagLength..], plain, Associate(associated, field, rowId));
+        return plain;
+    }
+
+    public string OpenText(string field, Guid rowId, Sealed value) => Encoding.UTF8.GetString(Open(field, rowId, value));
+
+    /// <summary>Keyed hash of one field's value, for equality look-up only.</summary>
+    public byte[] BlindIndex(string field, string value) =>
+        HMACSHA256.HashData(_indexKey, Encoding.UTF8.GetBytes(field + "\0" + value));
+
+    public void Dispose()
+    {
+        foreach (var key in _keys.Values) key.Dispose();
+    }
+
+    private static ReadOnlySpan<byte> Associate(Span<byte> buffer, string field, Guid rowId)
+    {
+        var length = Encoding.UTF8.GetBytes(field, buffer);
+        rowId.TryWriteBytes(buffer[length..], bigEndian: true, out var written);
+        return buffer[..(length + written)];
+    }
+}
+
+/// <summary>Key ring: 32 byte keys in base64 by id, which id seals now, and the key of the blind indexes.</summary>
+internal sealed class VaultOptions
+{
+    public uint CurrentKey { get; set; }
+    public Dictionary<uint, string> Keys { get; set; } = [];
+    public string IndexKey { get; set; } = "";
+}
+
+/// <summary>The sealed columns. One constant a column, so that the associated data cannot be misspelt.</summary>
+internal static class SealedFields
+{
+    public const string AccountPhone = "accounts.phone";
+    public const string OpenId = "we_chat_identities.open_id";
+    public const string BindingOpenId = "binding_tickets.open_id";
+    public const string ResidentIdNumber = "residents.id_number";
+    public const string ResidentPhone = "residents.phone";
+    public const string ResidentFormerAddress = "residents.former_address";
+    public const string TagValue = "tag_values.value";
+    public const string TagEvidence = "tag_values.evidence";
+    public const string FactsSnapshot = "households.snapshot";
+    public const string MeasureOutcome = "measures.outcome";
+    public const string MonthlyEvaluation = "monthly_evaluations.content";
+    public const string TierEvidence = "tier_changes.evidence";
+    public const string VisitNote = "visits.note";
+    public const string IdempotencyAnswer = "idempotency_records.answer";
+}
