@@ -1,7 +1,5 @@
 using Backend.Domain.Households;
 using Backend.Domain.Tags;
-using Backend.Domain.Visits;
-
 namespace Backend.Domain.Facts;
 
 /// <summary>
