@@ -1,0 +1,56 @@
+using Backend.Domain.Accounts;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+
+namespace Backend.Platform.Persistence.Configurations;
+
+internal sealed class AccountConfiguration : IEntityTypeConfiguration<Account>
+{
+    public void Configure(EntityTypeBuilder<Account> account)
+    {
+        account.ToTable("accounts");
+        account.Property(a => a.Name).HasMaxLength(50);
+        account.HasOne<Domain.Households.Resident>().WithMany().HasForeignKey(a => a.ResidentId).OnDelete(DeleteBehavior.Restrict);
+        account.HasIndex(a => a.ResidentId).IsUnique();
+    }
+}
+
+internal sealed class WeChatIdentityConfiguration : IEntityTypeConfiguration<WeChatIdentity>
+{
+    public void Configure(EntityTypeBuilder<WeChatIdentity> identity)
+    {
+        identity.ToTable("we_chat_identities");
+        identity.HasOne<Account>().WithMany().HasForeignKey(i => i.AccountId).OnDelete(DeleteBehavior.Cascade);
+        identity.HasIndex(i => i.OpenIdIndex).IsUnique();
+        identity.HasIndex(i => i.AccountId).IsUnique();
+    }
+}
+
+internal sealed class SessionConfiguration : IEntityTypeConfiguration<Session>
+{
+    public void Configure(EntityTypeBuilder<Session> session)
+    {
+        session.ToTable("sessions");
+        session.HasOne<Account>().WithMany().HasForeignKey(s => s.AccountId).OnDelete(DeleteBehavior.Cascade);
+        session.HasIndex(s => s.TokenHash).IsUnique();
+        session.HasIndex(s => s.PreviousTokenHash).IsUnique();
+    }
+}
+
+internal sealed class TicketConfiguration : IEntityTypeConfiguration<Ticket>
+{
+    public void Configure(EntityTypeBuilder<Ticket> ticket)
+    {
+        ticket.ToTable("tickets").HasKey(t => t.Hash);
+        ticket.HasOne<Session>().WithMany().HasForeignKey(t => t.SessionId).OnDelete(DeleteBehavior.Cascade);
+    }
+}
+
+internal sealed class BindingTicketConfiguration : IEntityTypeConfiguration<BindingTicket>
+{
+    public void Configure(EntityTypeBuilder<BindingTicket> ticket)
+    {
+        ticket.ToTable("binding_tickets").HasKey(t => t.Id);
+        ticket.HasIndex(t => t.Hash).IsUnique();
+    }
+}

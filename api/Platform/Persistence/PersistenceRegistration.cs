@@ -1,0 +1,50 @@
+using Backend.Platform.Outbox;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+
+namespace Backend.Platform.Persistence;
+
+internal static class PersistenceRegistration
+{
+    public static IServiceCollection AddPersistence(this IServiceCollection services, IConfiguration configuration)
+    {
+        services.AddSingleton(new AppDataSource(Open(configuration, "App")));
+        services.AddSingleton(new WorkerDataSource(Open(configuration, "Worker")));
+        services.AddSingleton<OutboxSignal>();
+        services.AddScoped(s => s.GetRequiredService<BackendDbFactory>().Build(
+            s.GetRequiredService<AppDataSource>().Source, s.GetRequiredService<IScopeSource>()));
+        services.AddSingleton<BackendDbFactory>();
+        return services;
+    }
+
+    private static NpgsqlDataSource Open(IConfiguration configuration, string name)
+    {
+        var connectionString = configuration.GetConnectionString(name)
+            ?? throw new InvalidOperationException($"ConnectionStrings:{name} is missing.");
+        var settings = new NpgsqlConnectionStringBuilder(connectionString) { ApplicationName = $"backend-{name.ToLowerInvariant()}" };
+        // Never "No Reset On Close": the next user would keep the last one's scope (AZ06).
+        if (settings.NoResetOnClose) throw new InvalidOperationException($"ConnectionStrings:{name}: 'No Reset On Close' is not allowed (AZ06).");
+        if (settings.MaxAutoPrepare == 0) settings.MaxAutoPrepare = 100;
+        return new NpgsqlDataSourceBuilder(settings.ConnectionString).Build();
+    }
+}
+
+/// <summary>Builds contexts: of the request (app role, the caller's scope) and of background work (worker role, its own policies).</summary>
+internal sealed class BackendDbFactory(WorkerDataSource worker, OutboxCatalogue outbox, OutboxSignal signal, TimeProvider clock, ILoggerFactory loggers)
+{
+    private static readonly FixedScope Worker = new(Scope.Nobody);
+
+    /// <summary>A context for background work. Dispose it.</summary>
+    public BackendDb ForWorker() => Build(worker.Source, Worker);
+
+    public BackendDb Build(NpgsqlDataSource source, IScopeSource scope) =>
+        new(Options(source, loggers), scope, outbox, signal, clock);
+
+    public static DbContextOptions<BackendDb> Options(NpgsqlDataSource source, ILoggerFactory? loggers = null) =>
+        new DbContextOptionsBuilder<BackendDb>()
+            .UseNpgsql(source)
+            .UseSnakeCaseNamingConvention()
+            .UseLoggerFactory(loggers)
+            .AddInterceptors(ScopeGuard.Instance)
+            .Options;
+}
