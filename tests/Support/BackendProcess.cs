@@ -1,0 +1,95 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using Local;
+
+namespace Backend.Tests.Support;
+
+/// <summary>
+/// The built api as a process of its own on a free port of 127.0.0.1: for tests that kill it, and for those that need a real browser or a second replica.
+/// </summary>
+internal sealed class BackendProcess : IAsyncDisposable
+{
+    private readonly ConcurrentQueue<string> _output = new();
+    private readonly IReadOnlyDictionary<string, string?> _settings;
+    private ChildProcess? _child;
+
+    private BackendProcess(IReadOnlyDictionary<string, string?> settings)
+    {
+        _settings = settings;
+        Address = new Uri($"http://127.0.0.1:{FreePort()}");
+        Client = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.Zero, AllowAutoRedirect = false }) { BaseAddress = Address };
+    }
+
+    public Uri Address { get; }
+
+    /// <summary>No cookies, no redirects; a dead connection is not used again after a restart.</summary>
+    public HttpClient Client { get; }
+
+    /// <summary>Every line it wrote so far, over all its lives: for log scans.</summary>
+    public IReadOnlyCollection<string> Output => _output;
+
+    public int ProcessId => _child?.Id ?? throw new InvalidOperationException("The api does not run.");
+
+    /// <param name="settings">By configuration key, for instance <see cref="PostgresDatabase.Settings"/>.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    public static async Task<BackendProcess> StartAsync(IReadOnlyDictionary<string, string?> settings, CancellationToken cancellation = default)
+    {
+        var backend = new BackendProcess(settings);
+        await backend.StartAgainAsync(cancellation);
+        return backend;
+    }
+
+    /// <summary>Starts it on the same port and waits until it is ready.</summary>
+    public async Task StartAgainAsync(CancellationToken cancellation = default)
+    {
+        if (_child is not null) throw new InvalidOperationException("The api runs already.");
+        var environment = BackendHost.Environment("Test", Address, _settings);
+        _child = ChildProcess.Start(BackendHost.Command, new ChildOptions
+        {
+            WorkingDirectory = BackendHost.Folder,
+            Environment = environment,
+            Output = _output.Enqueue,
+            WhenParentDies = UnixSignal.Kill,
+        });
+        try
+        {
+            await BackendHost.WaitUntilReadyAsync(_child, Client, TimeSpan.FromSeconds(60), cancellation);
+        }
+        catch (Refusal refusal)
+        {
+            throw new InvalidOperationException($"{refusal.Message}\n{string.Join('\n', _output.TakeLast(60))}", refusal);
+        }
+    }
+
+    /// <summary>kill -9. Returns when the process is gone.</summary>
+    public async Task KillAsync()
+    {
+        if (_child is null) return;
+        await _child.StopAsync();
+        _child.Dispose();
+        _child = null;
+    }
+
+    /// <summary>SIGTERM, then SIGKILL when it takes longer than <paramref name="patience"/> (30 s when not given).</summary>
+    public async Task StopAsync(TimeSpan? patience = null)
+    {
+        if (_child is null) return;
+        await _child.StopAsync((UnixSignal.Term, patience ?? TimeSpan.FromSeconds(30)));
+        _child.Dispose();
+        _child = null;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await KillAsync();
+        Client.Dispose();
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}

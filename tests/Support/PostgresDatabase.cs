@@ -1,0 +1,100 @@
+using Npgsql;
+
+namespace Backend.Tests.Support;
+
+/// <summary>One database of a test class, with the connection strings of each role.</summary>
+internal sealed class PostgresDatabase(PostgresCluster cluster, string name) : IAsyncDisposable
+{
+    public PostgresCluster Cluster { get; } = cluster;
+
+    public string Name { get; } = name;
+
+    public string App => As("backend_app", PostgresFixture.Secrets.AppPassword);
+
+    public string Worker => As("backend_worker", PostgresFixture.Secrets.WorkerPassword);
+
+    public string Owner => As("backend_owner", PostgresFixture.Secrets.OwnerPassword);
+
+    public string Backup => As("backend_backup", PostgresFixture.Secrets.BackupPassword);
+
+    /// <summary>Sees through row level security: for arranging and asserting only.</summary>
+    public string Superuser => Cluster.Server.ConnectionString(Local.PostgresServer.Superuser, PostgresFixture.Secrets.SuperuserPassword, Name);
+
+    /// <summary>The api's settings for this database; WeChat's addresses are the caller's to add.</summary>
+    public Dictionary<string, string?> Settings() => PostgresFixture.Secrets.Settings(App, Worker);
+
+    /// <summary>One value as the superuser, for assertions.</summary>
+    public async Task<T?> ScalarAsync<T>(string sql, params object[] parameters)
+    {
+        await using var connection = new NpgsqlConnection(Superuser);
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, connection);
+        foreach (var parameter in parameters) command.Parameters.Add(new NpgsqlParameter { Value = parameter });
+        return await command.ExecuteScalarAsync() is var value and not (null or DBNull) ? (T)value : default;
+    }
+
+    /// <summary>One statement as the superuser; how many rows it touched.</summary>
+    public async Task<int> ExecuteAsync(string sql, params object[] parameters)
+    {
+        await using var connection = new NpgsqlConnection(Superuser);
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, connection);
+        foreach (var parameter in parameters) command.Parameters.Add(new NpgsqlParameter { Value = parameter });
+        return await command.ExecuteNonQueryAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var connectionString in (string[])[App, Worker, Owner, Backup, Superuser])
+        {
+            await using var connection = new NpgsqlConnection(connectionString);
+            NpgsqlConnection.ClearPool(connection);
+        }
+        await Cluster.DropAsync(Name);
+    }
+
+    private string As(string role, string password) => Cluster.Server.ConnectionString(role, password, Name);
+}
+
+/// <summary>Class fixture: an empty migrated database of the class's own, <c>IClassFixture&lt;MigratedDatabase&gt;</c>.</summary>
+public sealed class MigratedDatabase : PostgresClassFixture
+{
+    private protected override string Template => PostgresFixture.Migrated;
+}
+
+/// <summary>Class fixture: a copy of the demo district of the class's own, <c>IClassFixture&lt;DemoDatabase&gt;</c>.</summary>
+public sealed class DemoDatabase : PostgresClassFixture
+{
+    private protected override string Template => PostgresFixture.Demo;
+}
+
+public abstract class PostgresClassFixture : IAsyncLifetime
+{
+    private PostgresDatabase? _database;
+
+    private protected abstract string Template { get; }
+
+    internal PostgresDatabase Database => _database ?? throw new InvalidOperationException("The fixture has not started.");
+
+    public async Task InitializeAsync() => _database = await (await PostgresFixture.ClusterAsync()).CreateAsync(Template);
+
+    public async Task DisposeAsync()
+    {
+        if (_database is not null) await _database.DisposeAsync();
+    }
+}
+
+/// <summary>Class fixture for tests that kill: a cluster of its own with fsync, <c>IClassFixture&lt;DurableCluster&gt;</c>.</summary>
+public sealed class DurableCluster : IAsyncLifetime
+{
+    private PostgresCluster? _cluster;
+
+    internal PostgresCluster Cluster => _cluster ?? throw new InvalidOperationException("The fixture has not started.");
+
+    public async Task InitializeAsync() => _cluster = await PostgresCluster.StartAsync(durable: true, CancellationToken.None);
+
+    public async Task DisposeAsync()
+    {
+        if (_cluster is not null) await _cluster.DisposeAsync();
+    }
+}

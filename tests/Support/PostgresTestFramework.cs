@@ -1,0 +1,40 @@
+using System.Reflection;
+using Xunit.Abstractions;
+using Xunit.Sdk;
+
+[assembly: TestFramework("Backend.Tests.Support.PostgresTestFramework", "Backend.Tests")]
+
+namespace Backend.Tests.Support;
+
+/// <summary>
+/// xunit 2 with one addition: after the last test and before the run is reported as finished, the run's PostgreSQL is stopped and its folder removed.
+/// An exit handler of the process would come too late: the runner gives the test host a tenth of a second. When the test host is killed the
+/// kernel stops the server (ChildProcess), and the next run removes the folder.
+/// </summary>
+public sealed class PostgresTestFramework(IMessageSink messages) : XunitTestFramework(messages)
+{
+    protected override ITestFrameworkExecutor CreateExecutor(AssemblyName assemblyName) =>
+        new Executor(assemblyName, SourceInformationProvider, DiagnosticMessageSink);
+
+    private sealed class Executor(AssemblyName assemblyName, ISourceInformationProvider source, IMessageSink diagnostics)
+        : XunitTestFrameworkExecutor(assemblyName, source, diagnostics)
+    {
+        protected override async void RunTestCases(
+            IEnumerable<IXunitTestCase> testCases, IMessageSink executionMessageSink, ITestFrameworkExecutionOptions executionOptions)
+        {
+            using var runner = new Runner(TestAssembly, testCases, DiagnosticMessageSink, executionMessageSink, executionOptions);
+            await runner.RunAsync();
+        }
+    }
+
+    private sealed class Runner(
+        ITestAssembly assembly, IEnumerable<IXunitTestCase> cases, IMessageSink diagnostics, IMessageSink messages, ITestFrameworkExecutionOptions options)
+        : XunitTestAssemblyRunner(assembly, cases, diagnostics, messages, options)
+    {
+        protected override async Task BeforeTestAssemblyFinishedAsync()
+        {
+            await PostgresFixture.StopAsync();
+            await base.BeforeTestAssemblyFinishedAsync();
+        }
+    }
+}
