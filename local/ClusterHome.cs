@@ -29,7 +29,7 @@ internal sealed record ClusterHome(string Folder, UnixUser? User)
             if (new DirectoryInfo(place).LinkTarget is not null)
                 throw new Refusal($"{place} 是 root 用户运行时建立的。请先执行 make reset，再以当前用户运行。");
             Directory.CreateDirectory(place, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            return new ClusterHome(place, null);
+            return new ClusterHome(await RealPathAsync(place, cancellation), null);
         }
         var clone = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Path.GetFullPath(localFolder))))[..12];
         var home = new ClusterHome(Path.Combine(await OpenFolderAsync(user, cancellation), $"backend-{user.Uid}-{clone}"), user);
@@ -48,7 +48,7 @@ internal sealed record ClusterHome(string Folder, UnixUser? User)
     public static async Task<ClusterHome> TemporaryAsync(string purpose, CancellationToken cancellation)
     {
         var user = UnixUser.ForPostgres();
-        var root = user is null ? Path.GetTempPath() : await OpenFolderAsync(user, cancellation);
+        var root = user is null ? await RealPathAsync(Path.GetTempPath(), cancellation) : await OpenFolderAsync(user, cancellation);
         // The name carries who runs it: fixed names shared by two users would stand in each other's way.
         var runner = Environment.UserName;
         foreach (var old in Directory.GetDirectories(root, $"backend-{purpose}-{runner}-*"))
@@ -92,7 +92,7 @@ internal sealed record ClusterHome(string Folder, UnixUser? User)
             try
             {
                 await ChildProcess.RunAsync(["test", "-w", folder, "-a", "-x", folder], new ChildOptions { User = user }, cancellation);
-                return folder;
+                return await RealPathAsync(folder, cancellation);
             }
             catch (Refusal)
             {
@@ -101,6 +101,10 @@ internal sealed record ClusterHome(string Folder, UnixUser? User)
         }
         throw new Refusal($"用户 {user.Uid} 在 /tmp 和 /var/tmp 都不能写，PostgreSQL 无处存放数据。");
     }
+
+    // The kernel names a process's folder by its real path; ours must be the same to recognise a server of ours.
+    private static async Task<string> RealPathAsync(string folder, CancellationToken cancellation) =>
+        (await ChildProcess.RunAsync(["realpath", folder], new ChildOptions(), cancellation)).Trim();
 
     private static void TryDelete(string folder)
     {

@@ -30,6 +30,9 @@ internal sealed class PostgresServer : IAsyncDisposable
     /// <summary>True when this start created the cluster.</summary>
     public bool IsNew { get; private set; }
 
+    /// <summary>Ends when the running server does, wanted or not.</summary>
+    public Task Ended => _child?.WaitAsync(CancellationToken.None) ?? Task.CompletedTask;
+
     public int ProcessId => _child?.Id ?? throw new InvalidOperationException("The server does not run.");
 
     /// <summary>Connection string of a role of this cluster. Pooled, unless the caller wants a connection that leaves nothing open.</summary>
@@ -54,18 +57,19 @@ internal sealed class PostgresServer : IAsyncDisposable
         var binaries = await PostgresBinaries.FindAsync(wanted, options.Say, cancellation);
         binaries = await binaries.ReadableByAsync(home.User, home.Folder, cancellation);
         var server = new PostgresServer(options, binaries);
-        await TakeOverAsync(home, cancellation);
+        await EndLeftoverAsync(home, cancellation);
         if (wanted is null) await server.CreateClusterAsync(cancellation);
         await server.StartAgainAsync(cancellation);
         return server;
     }
 
-    /// <summary>Starts it, on the port of last time when that is free.</summary>
+    /// <summary>Starts it: after a stop on the same port, for its clients know it; the first time on the port of last time when that is free.</summary>
     public async Task StartAgainAsync(CancellationToken cancellation)
     {
+        var again = Port != 0;
         for (var attempt = 1; ; attempt++)
         {
-            Port = ChoosePort(attempt == 1 && File.Exists(_options.Home.PortFile) ? await File.ReadAllTextAsync(_options.Home.PortFile, cancellation) : null);
+            if (!again) Port = ChoosePort(attempt == 1 && File.Exists(_options.Home.PortFile) ? await File.ReadAllTextAsync(_options.Home.PortFile, cancellation) : null);
             var logLength = LogLength();
             _child = ChildProcess.Start(
                 [_binaries.Postgres, "-D", _options.Home.Data, .. Settings().SelectMany(setting => (string[])["-c", setting])],
@@ -86,7 +90,11 @@ internal sealed class PostgresServer : IAsyncDisposable
             _child.Dispose();
             _child = null;
             // Between choosing the port and listening on it somebody else took it.
-            if (attempt < 5 && log.Contains("could not bind", StringComparison.Ordinal)) continue;
+            if (attempt < 5 && log.Contains("could not bind", StringComparison.Ordinal))
+            {
+                await Task.Delay(100, cancellation);
+                continue;
+            }
             throw new Refusal($"PostgreSQL 没有启动，日志在 {_options.Home.Log}：\n{log}");
         }
     }
@@ -95,7 +103,7 @@ internal sealed class PostgresServer : IAsyncDisposable
     public async Task StopAsync()
     {
         if (_child is not { } child) return;
-        await child.StopAsync((UnixSignal.Int, TimeSpan.FromSeconds(1.2)), (UnixSignal.Quit, TimeSpan.FromSeconds(0.6)));
+        await child.StopAsync((UnixSignal.Int, TimeSpan.FromSeconds(1)), (UnixSignal.Quit, TimeSpan.FromSeconds(0.5)));
         child.Dispose();
         _child = null;
     }
@@ -218,7 +226,7 @@ internal sealed class PostgresServer : IAsyncDisposable
     /// <summary>
     /// A server that an earlier run left behind (it was killed with -9) is stopped; a pid file whose number now belongs to another process is removed.
     /// </summary>
-    private static async Task TakeOverAsync(ClusterHome home, CancellationToken cancellation)
+    public static async Task EndLeftoverAsync(ClusterHome home, CancellationToken cancellation)
     {
         var pidFile = Path.Combine(home.Data, "postmaster.pid");
         if (!File.Exists(pidFile)) return;

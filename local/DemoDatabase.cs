@@ -1,0 +1,42 @@
+using Backend.Platform.Persistence;
+using Npgsql;
+
+namespace Local;
+
+/// <summary>The database <c>backend</c> of the private cluster: roles, schema and the demo district.</summary>
+internal sealed class DemoDatabase(PostgresServer postgres, Secrets secrets)
+{
+    private const string Name = "backend";
+
+    public async Task MigrateAsync(CancellationToken cancellation)
+    {
+        await RolesScript.RunAsync(postgres.SuperuserConnectionString(), secrets, Name, cancellation);
+        await Migrator.MigrateAsync(postgres.ConnectionString("backend_owner", secrets.OwnerPassword, Name, pooled: false), cancellation);
+    }
+
+    public async Task<bool> IsEmptyAsync(CancellationToken cancellation)
+    {
+        await using var connection = new NpgsqlConnection(postgres.SuperuserConnectionString(Name));
+        await connection.OpenAsync(cancellation);
+        await using var command = new NpgsqlCommand("select not exists(select from households)", connection);
+        return await command.ExecuteScalarAsync(cancellation) is true;
+    }
+
+    /// <summary>As the superuser: COPY is refused into tables under forced row level security (design.md section 4).</summary>
+    public async Task LoadAsync(DateOnly asOf, CancellationToken cancellation)
+    {
+        await DemoStep.LoadAsync(postgres.SuperuserConnectionString(Name), secrets.Vault, asOf, cancellation);
+        // Fresh statistics at once; and the first stop need not write the load out.
+        await using var connection = new NpgsqlConnection(postgres.SuperuserConnectionString(Name));
+        await connection.OpenAsync(cancellation);
+        foreach (var statement in (string[])["vacuum (analyze)", "checkpoint"])
+        {
+            await using var command = new NpgsqlCommand(statement, connection);
+            await command.ExecuteNonQueryAsync(cancellation);
+        }
+    }
+
+    public Dictionary<string, string?> Settings() => secrets.Settings(
+        postgres.ConnectionString("backend_app", secrets.AppPassword, Name),
+        postgres.ConnectionString("backend_worker", secrets.WorkerPassword, Name));
+}
