@@ -1,0 +1,22 @@
+// Builds the wall into static files that the api serves: /wall is wwwroot/wall/index.html, its parts lie beside it.
+import { build } from "esbuild";
+import { copyFile, mkdir, rm } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+
+const from = fileURLToPath(new URL("../wall/", import.meta.url));
+const to = fileURLToPath(new URL("../../api/wwwroot/wall/", import.meta.url));
+
+await rm(to, { recursive: true, force: true });
+await mkdir(to, { recursive: true });
+await build({
+  entryPoints: [{ in: `${from}main.ts`, out: "wall" }, { in: `${from}wall.css`, out: "wall" }],
+  outdir: to,
+  bundle: true,
+  format: "iife",
+  minify: true,
+  target: "chrome86",
+  charset: "utf8",
+  legalComments: "none",
+  logLevel: "warning",
+});
+for (const file of ["index.html", "icon.svg"]) await copyFile(from + file, to + file);

@@ -1,0 +1,202 @@
+import { get, HttpError } from "./api";
+import type { DecisionSheet, Household } from "./contract";
+import { dayOf, daysBetween, dayText, isOverdue, now, timeOf } from "./days";
+import { byId, h, setText } from "./dom";
+import type { Tile } from "./store";
+import { doorText, tierText } from "./tiers";
+
+// One household beside the wall. What it shows is what the answer holds: names arrive masked, and nothing here unmasks.
+
+const VISIT_KIND: Record<string, string> = { home: "入户", phone: "电话", video: "视频", check_in: "报平安" };
+const REGISTER: Record<string, string> = { lifted: "脱贫户", monitored: "监测对象", eliminated: "风险消除", general: "一般农户", none: "未登记" };
+const OCCUPANCY: Record<string, string> = { all_home: "全家在住", part_away: "部分外出", all_away: "举家外出", vacant: "未入住" };
+const SOURCE: Record<string, string> = { visit: "随访", resident: "居民", staff: "后台", department: "部门", import: "导入", derived: "系统计算" };
+/** After a live change of the open household, the answers settle before they are read again. */
+const READ_AGAIN_AFTER = 400;
+
+export class Panel {
+  private readonly element = byId("panel");
+  private readonly title = byId("panel-title");
+  private readonly body = byId("panel-body");
+  private tile: Tile | null = null;
+  private opener: HTMLElement | null = null;
+  private reading = 0;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly ended: () => void,
+    private readonly fallback: () => void,
+  ) {
+    byId("panel-close").addEventListener("click", () => this.close());
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && this.isOpen) {
+        event.preventDefault();
+        this.close();
+      }
+    });
+  }
+
+  get isOpen(): boolean {
+    return this.tile !== null;
+  }
+
+  /** `left` puts it on the other side, so that it does not lie over the tile it speaks of. */
+  open(tile: Tile, left: boolean): void {
+    const active = document.activeElement;
+    if (active instanceof HTMLElement && !this.element.contains(active)) this.opener = active;
+    this.tile = tile;
+    this.element.hidden = false;
+    this.element.classList.toggle("left", left);
+    document.body.classList.add("with-panel");
+    setText(this.title, doorText(tile.door));
+    this.say("正在读取…");
+    this.title.focus();
+    void this.read();
+  }
+
+  close(): void {
+    if (this.tile === null) return;
+    this.tile = null;
+    this.reading++;
+    clearTimeout(this.timer);
+    this.element.hidden = true;
+    document.body.classList.remove("with-panel");
+    this.body.replaceChildren();
+    const opener = this.opener;
+    this.opener = null;
+    if (opener !== null && opener.isConnected && !opener.hidden) opener.focus();
+    else this.fallback();
+  }
+
+  /** The open household changed on the wall: read it again, and keep what stands there until the answer is here. */
+  changed(tile: Tile): void {
+    if (tile !== this.tile) return;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => void this.read(), READ_AGAIN_AFTER);
+  }
+
+  private async read(): Promise<void> {
+    const tile = this.tile;
+    if (tile === null) return;
+    const mine = ++this.reading;
+    try {
+      const [household, sheet] = await Promise.all([
+        get<Household>(`/households/${tile.id}`, true),
+        get<DecisionSheet>(`/households/${tile.id}/tier`, true),
+      ]);
+      if (mine === this.reading) this.show(household, sheet);
+    } catch (error) {
+      if (mine !== this.reading) return;
+      if (!(error instanceof HttpError)) this.say("暂时连不上服务，未能读取这一户。", true);
+      else if (error.status === 401) {
+        this.say("会话已结束，请重新打开监测屏。");
+        this.ended();
+      } else if (error.status === 404) this.say("没有找到这一户，可能已迁出或不在可见范围内。");
+      else this.say(`${error.message}，未能读取这一户。`, true);
+    }
+  }
+
+  private say(text: string, again = false): void {
+    const message = h("p", "message", text);
+    message.setAttribute("role", "status");
+    this.body.replaceChildren(message);
+    if (!again) return;
+    const button = h("button", "plain", "重新读取") as HTMLButtonElement;
+    button.type = "button";
+    button.addEventListener("click", () => {
+      this.say("正在读取…");
+      this.title.focus();
+      void this.read();
+    });
+    this.body.append(button);
+  }
+
+  private show(household: Household, sheet: DecisionSheet): void {
+    const today = dayOf(now());
+    const late = isOverdue(household.dueDay, today);
+    const due =
+      household.dueDay === null
+        ? "不设应访日"
+        : late
+          ? `${dayText(household.dueDay, today)}，已逾期${daysBetween(household.dueDay, today)}天`
+          : household.dueDay === today
+            ? `今天（${dayText(household.dueDay, today)}）`
+            : `${dayText(household.dueDay, today)}，还有${daysBetween(today, household.dueDay)}天`;
+    const open = household.measures.filter((measure) => (measure.finishedOn ?? null) === null);
+    this.body.replaceChildren(
+      h(
+        "p",
+        "colour",
+        mark(household.tier, household.state === "provisional" || household.state === "unassessed"),
+        tierText(household.tier, household.state),
+      ),
+      h("p", "sentence", sheet.sentence),
+      facts([
+        ["应访日", due, late],
+        ["最近随访", dayText(household.lastVisitDay, today), false],
+        ["登记状态", REGISTER[household.registerStatus ?? ""] ?? "—", false],
+        ["入住状态", OCCUPANCY[household.occupancy ?? ""] ?? "—", false],
+        ["包保责任人", household.leader === null ? "空缺" : [household.leader.name, household.leader.title].filter(Boolean).join(" · "), household.leader === null],
+      ]),
+      section("户内成员", household.people.map((person) => h("li", "", person.name, note(person.isHead === true ? "户主" : "", age(person.age)))), "没有登记成员"),
+      section(
+        "定级依据",
+        sheet.reasons.map((reason) =>
+          h(
+            "li",
+            "reason",
+            h("p", "", mark(reason.tier, false), h("b", "", reason.rule), ` ${reason.text ?? ""}`, note(reason.threshold === null ? "" : `标准：${reason.threshold}`)),
+            ...reason.facts.map((fact) =>
+              h("p", "fact", `${fact.label ?? fact.fact}：${fact.value ?? "未知"}`, note(...fact.sources.map((source) => [source.day === null ? "" : dayText(source.day, today), SOURCE[source.source ?? ""] ?? ""].filter(Boolean).join(" ")))),
+            ),
+          ),
+        ),
+        "没有命中规则",
+      ),
+      section("退出条件（未满足）", sheet.blockers.map((blocker) => h("li", "", h("b", "", blocker.id), ` ${blocker.missing}`)), ""),
+      section(
+        "未结帮扶措施",
+        open.map((measure) => h("li", "", measure.kind, note(`${dayText(measure.openedOn, today)}起`, measure.responsible ?? ""))),
+        "没有未结的帮扶措施",
+      ),
+      section(
+        "最近随访",
+        household.visits.map((visit) => h("li", "", `${moment(visit.visitedAt, today)} ${VISIT_KIND[visit.kind] ?? visit.kind}`, note(visit.visitor ?? "", visit.counted === false ? "不计入" : ""))),
+        "还没有随访",
+      ),
+      h("p", "basis", `规则集 ${sheet.ruleSet} · 定级日 ${dayText(sheet.day, today)}`),
+    );
+  }
+}
+
+function mark(tier: string, open: boolean): HTMLElement {
+  const element = h("span", `mark ${tier}${open ? " open" : ""}`);
+  element.setAttribute("aria-hidden", "true");
+  return element;
+}
+
+function note(...parts: string[]): HTMLElement | null {
+  const text = parts.filter((part) => part !== "").join(" · ");
+  return text === "" ? null : h("span", "note", text);
+}
+
+function age(years: number | null | undefined): string {
+  return years === null || years === undefined ? "" : `${years}岁`;
+}
+
+function moment(instant: string, today: string): string {
+  const at = Date.parse(instant);
+  return Number.isNaN(at) ? "—" : `${dayText(dayOf(at), today)} ${timeOf(at).slice(0, 5)}`;
+}
+
+function facts(rows: [string, string, boolean][]): HTMLElement {
+  const list = h("dl", "");
+  for (const [name, value, bad] of rows) list.append(h("dt", "", name), h("dd", bad ? "late" : "", value));
+  return list;
+}
+
+/** A heading and its list; without entries the given sentence, and without that nothing. */
+function section(title: string, items: HTMLElement[], empty: string): HTMLElement | string {
+  if (items.length === 0 && empty === "") return "";
+  return h("section", "", h("h3", "", title), items.length === 0 ? h("p", "none", empty) : h("ul", "", ...items));
+}
