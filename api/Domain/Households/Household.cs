@@ -100,14 +100,14 @@ internal sealed class Household
     /// <summary>On a rise the earlier of the old due day and today plus the new cadence; on a fall the new cadence from the last counted visit; unassessed keeps the green one (tier-rules.md).</summary>
     private void MoveDueDay(TierChange change, IReadOnlyDictionary<Tier, Cadence> cadences, DateOnly today)
     {
-        if (change.ToState == TierState.Unassessed || change.FromState == TierState.Unassessed && change.To == Tier.Green) return;
+        if (change.ToState == TierState.Unassessed || change.KeptFrom == change.To) return;
         if (!cadences.TryGetValue(change.To, out var cadence) || Occupancy == Occupancy.Vacant) return;
-        if (change.To > change.From)
+        if (change.IsRise)
         {
             var due = cadence.After(today);
             if (DueDay is null || due < DueDay) DueDay = due;
         }
-        else if (change.To < change.From)
+        else
         {
             DueDay = cadence.After(LastVisitDay ?? today);
         }

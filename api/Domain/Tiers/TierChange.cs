@@ -24,6 +24,9 @@ internal sealed class TierChange
     public Guid? BatchId { get; init; }
     public required Sealed Evidence { get; set; }
 
-    /// <summary>A rise opens an alarm; a yellow that only says "unassessed" is no rise (tier-rules.md, Unassessed).</summary>
-    public bool IsRise => To > From && ToState != TierState.Unassessed;
+    /// <summary>The tier that was kept under the mark "unassessed", else the tier itself.</summary>
+    public Tier KeptFrom => FromState == TierState.Unassessed ? Tier.Green : From;
+
+    /// <summary>A rise opens an alarm; a yellow that only says "unassessed" is none, and a signal over it is one (tier-rules.md, Unassessed).</summary>
+    public bool IsRise => To > KeptFrom && ToState != TierState.Unassessed;
 }
