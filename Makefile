@@ -12,6 +12,7 @@ export HOME
 export DOTNET_CLI_HOME ?= $(HOME)
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
+export DOTNET_CLI_WORKLOAD_UPDATE_NOTIFY_DISABLE := 1
 export DOTNET_GENERATE_ASPNET_CERTIFICATE := false
 # Nothing of a build stays in the background: the two commands leave no process behind.
 export MSBUILDDISABLENODEREUSE := 1

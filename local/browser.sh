@@ -5,14 +5,14 @@ set -euo pipefail
 playwright=${1:?folder of the built tests, with .playwright in it}
 admin='sudo apt-get update && sudo apt-get install -y --no-install-recommends chromium fonts-noto-cjk'
 
-chromium() {
+find_chromium() {
   local name
   for name in chromium chromium-browser google-chrome google-chrome-stable microsoft-edge; do
     # Ubuntu's chromium-browser may be a stub that only asks for a snap.
-    if command -v "$name" >/dev/null && "$name" --version >/dev/null 2>&1; then command -v "$name"; return; fi
+    if command -v "$name" >/dev/null && command "$name" --version >/dev/null 2>&1; then command -v "$name"; return; fi
   done
   # Playwright's installer keeps one folder per build.
-  find "${PLAYWRIGHT_BROWSERS_PATH:-$HOME/.cache/ms-playwright}" -path '*/chromium-*/chrome-linux*/chrome' -type f 2>/dev/null | sort -V | tail -1
+  { find "${PLAYWRIGHT_BROWSERS_PATH:-$HOME/.cache/ms-playwright}" -path '*/chromium-*/chrome-linux*/chrome' -type f 2>/dev/null || true; } | sort -V | tail -1
 }
 
 chinese_font() {
@@ -28,7 +28,7 @@ apt_install() {
   apt-get update -qq >&2 && apt-get install -y -qq --no-install-recommends "$@" >&2
 }
 
-if [ -z "$(chromium)" ]; then
+if [ -z "$(find_chromium)" ]; then
   apt_install chromium || {
     echo "用 Playwright 的安装器下载 Chromium…" >&2
     node "$playwright/.playwright/package/cli.js" install chromium >&2 || true
@@ -36,7 +36,7 @@ if [ -z "$(chromium)" ]; then
 fi
 chinese_font || apt_install fonts-noto-cjk || apt_install fonts-wqy-zenhei || true
 
-browser=$(chromium)
+browser=$(find_chromium)
 if [ -z "$browser" ] || ! chinese_font; then
   [ -n "$browser" ] || echo "浏览器测试需要 Chromium，本机没有，也无法自行安装。" >&2
   chinese_font || echo "浏览器测试需要中文字体，本机没有，也无法自行安装。" >&2
