@@ -209,4 +209,6 @@ internal sealed record SnapshotApprovals
     public bool RigidResolved { get; init; }
     public bool EliminationProcedureDone { get; init; }
     public bool NaturalElimination { get; init; }
+
+    public bool IsEmpty => Approvers.Count == 0 && !LoweringApproved && !RigidResolved && !EliminationProcedureDone && !NaturalElimination;
 }

@@ -1,0 +1,20 @@
+using System.CommandLine;
+
+namespace Backend.Features.Admin;
+
+/// <summary>The commands of the operator: <c>dotnet Backend.dll admin …</c>.</summary>
+internal static class AdminCommands
+{
+    /// <param name="args">What follows the word <c>admin</c>.</param>
+    /// <param name="output">Where to write instead of the console, for tests.</param>
+    /// <param name="error">Where to write refusals instead of the console, for tests.</param>
+    /// <returns>The exit code of the process.</returns>
+    public static Task<int> RunAsync(string[] args, TextWriter? output = null, TextWriter? error = null, CancellationToken cancellation = default)
+    {
+        var root = new RootCommand("智慧社区精准服务后端：运维命令") { EvaluateFile.Command(TimeProvider.System) };
+        var configuration = new InvocationConfiguration();
+        if (output is not null) configuration.Output = output;
+        if (error is not null) configuration.Error = error;
+        return root.Parse(args).InvokeAsync(configuration, cancellation);
+    }
+}
