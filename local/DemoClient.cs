@@ -46,7 +46,7 @@ internal sealed class DemoClient(HttpClient http)
         using var changed = await http.SendAsync(change, cancellation);
         await ReadAsync(changed, cancellation);
         return greens.EnumerateArray().Where(green => green.GetProperty("id").GetString() == household)
-            .Select(green => green.TryGetProperty("door", out var door) && door.GetString() is { } name ? name : household).First();
+            .Select(green => $"{green.GetProperty("nodeName").GetString()} {green.GetProperty("door").GetString()}").First();
     }
 
     private async Task<string> TokenAsync(string code, CancellationToken cancellation) =>

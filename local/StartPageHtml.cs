@@ -28,7 +28,7 @@ internal static class StartPageHtml
               <h2>演示账号</h2>
               <p>一键以任何人的身份打开；每次点击都取一张新的一次性入场券。登录码只在本机演示环境有效。</p>
               <table>
-                <thead><tr><th>角色</th><th>看到什么</th><th>登录码</th><th></th></tr></thead>
+                <thead><tr><th>角色</th><th>看到什么</th><th>登录码</th><th aria-label="操作"></th></tr></thead>
                 <tbody>{{rows}}</tbody>
               </table>
             </section>
@@ -36,7 +36,7 @@ internal static class StartPageHtml
               <h2>给开发者</h2>
               <p>小程序和网页只需要下面这些。</p>
               <ul class="links">
-                <li><a href="{{new Uri(options.Api, "openapi.yaml")}}" data-api>接口文档 openapi.yaml</a>（OpenAPI 3.1）</li>
+                <li><a href="{{new Uri(options.Api, "swagger/v1/swagger.yaml")}}" data-api>接口文档</a>（OpenAPI 3.1，与仓库里的 <code>openapi.yaml</code> 相同）</li>
                 <li>api 地址：<code>{{options.Api}}</code>，登录：<code>POST /api/v1/sessions/wechat {"code":"demo-staff"}</code></li>
                 <li>健康检查：<a href="{{new Uri(options.Api, "health/ready")}}" data-api>/health/ready</a></li>
               </ul>
