@@ -42,27 +42,31 @@ function household(floor, door) {
   households.set(entry.id, entry);
 }
 
+/** Thirteen buildings of different shape, as a community has them: [units, rooms a unit, floors]. */
+const SHAPES = [...Array(6).fill([3, 6, 12]), [3, 3, 24], [3, 3, 24], ...Array(3).fill([3, 6, 13]), [5, 4, 11], [4, 4, 16]];
+const AREAS = [["a1", "铜源一片区", [1, 2, 3]], ["a2", "铜源二片区", [4, 5, 6]], ["a3", "铜源三片区", [7, 8, 9]], ["a4", "铜源四片区", [10, 11, 12, 13]]];
+
 {
-  const total = 2802;
-  let building = 0;
-  for (const [area, name, buildings] of [["a1", "第一片区", 4], ["a2", "第二片区", 4], ["a3", "第三片区", 4]]) {
-    node(name, "area", `dc.td.ty.${area}`);
-    for (let i = 0; i < buildings; i++) {
-      const number = ++building;
-      const path = `dc.td.ty.${area}.b${number}`;
-      const stories = 16 + (number % 4);
-      const perFloor = [14, 13, 14, 13][number % 4];
-      node(`${number}栋`, "building", path);
-      for (let story = 1; story <= stories; story++) {
-        const floor = node(`${number}栋${story}层`, "floor", `${path}.f${story}`);
-        for (let door = 0; door < perFloor && households.size < total; door++) {
-          const unit = 1 + Math.floor((door * 4) / perFloor);
-          household(floor, `${number}-${unit}-${story}${String((door % 4) + 1).padStart(2, "0")}`);
+  let doors = SHAPES.reduce((sum, [units, rooms, floors]) => sum + units * rooms * floors, 0);
+  let empty = doors - 2802;
+  for (const [code, name, buildings] of AREAS) {
+    node(name, "area", `dc.td.ty.${code}`);
+    for (const building of buildings) {
+      const path = `dc.td.ty.${code}.b${building}`;
+      const [units, rooms, floors] = SHAPES[building - 1];
+      node(`${building}栋`, "building", path);
+      for (let story = 1; story <= floors; story++) {
+        const floor = node(`${building}栋${story}层`, "floor", `${path}.f${story}`);
+        for (let unit = 1; unit <= units; unit++) {
+          for (let room = 1; room <= rooms; room++, doors--) {
+            // Of the flats that are left, the empty ones fall evenly.
+            if (random() * doors < empty) empty--;
+            else household(floor, `${building}-${unit}-${story * 100 + room}`);
+          }
         }
       }
     }
   }
-  for (const last = nodes[nodes.length - 1]; households.size < total; ) household(last, `12-9-${households.size}`);
 }
 
 // ---- sessions, tickets, live connections
@@ -140,22 +144,26 @@ function detail(entry) {
   seed = Number.parseInt(entry.id.slice(-6), 16) * 7919;
   random();
   const surname = pick(SURNAMES);
+  const person = (number, name, isHead, age) => ({ id: id(3, number), name, isHead, age, phone: isHead ? "190****0000" : null, idNumber: "990113********001X" });
+  const [rule, text] = RULES[entry.tier];
   return {
-    id: entry.id, node: entry.node, door: entry.door, tier: entry.tier, state: entry.state,
+    id: entry.id, revision: 1, door: entry.door, nodeId: entry.node,
+    nodeNames: ["铜源社区", `${entry.door.split("-")[0]}栋`, nodes.find((candidate) => candidate.id === entry.node).name],
+    tier: entry.tier, state: entry.state, engineTier: entry.tier,
+    reasons: [{ rule, tier: entry.tier, text }],
+    wayOut: entry.tier === "red" ? [{ id: "H2a", missing: "纳入监测未满180天，还差42天" }, { id: "H2b", missing: "还没有完成的帮扶措施" }] : [],
+    income: { red: "below_line", yellow: "near_line" }[entry.tier] ?? "above_line",
     registerStatus: { red: "monitored", orange: "eliminated" }[entry.tier] ?? "lifted",
     occupancy: pick(["all_home", "all_home", "part_away"]),
-    dueDay: entry.dueDay, lastVisitDay: entry.lastVisitDay,
-    people: [
-      { id: id(3, 1), name: `${surname}**`, isHead: true, age: 40 + Math.floor(random() * 30) },
-      { id: id(3, 2), name: `${pick(SURNAMES)}*`, isHead: false, age: 38 + Math.floor(random() * 30) },
-      { id: id(3, 3), name: `${surname}**`, isHead: false, age: 5 + Math.floor(random() * 16) },
+    dueDay: entry.dueDay,
+    people: [person(1, `${surname}示例`, true, 40 + Math.floor(random() * 30)), person(2, `${pick(SURNAMES)}样`, false, 38), person(3, `${surname}小样`, false, 12)],
+    lastVisits: [
+      { day: entry.lastVisitDay, kind: "home", visitor: "韩示范", counted: true },
+      { day: day(-120), kind: "phone", visitor: "韩示范", counted: false },
     ],
-    leader: { name: `${pick(SURNAMES)}示范`, title: "楼层长" },
-    visits: [
-      { id: id(4, 1), kind: "home", visitedAt: `${entry.lastVisitDay}T15:20:00+08:00`, visitor: "楼层长", counted: true },
-      { id: id(4, 2), kind: "phone", visitedAt: `${day(-120)}T10:05:00+08:00`, visitor: "楼层长", counted: false },
-    ],
-    measures: entry.tier === "green" || entry.tier === "yellow" ? [] : [{ id: id(5, 1), kind: "临时救助", openedOn: day(-40), finishedOn: null, responsible: "社区后台" }],
+    openMeasures: entry.tier === "green" || entry.tier === "yellow" ? [] : [{ kind: "temporary_relief", openedOn: day(-40), responsible: "社区后台" }],
+    leader: { title: "楼层长", name: "韩示范", role: "floor_leader" },
+    unknowns: entry.state === "unassessed" ? [{ fact: "incomeCheckedDaysAgo", subject: "household", subjectId: entry.id, tag: "income_checked_on", tagName: "收入核查日期" }] : [],
   };
 }
 
@@ -163,8 +171,7 @@ function sheet(entry) {
   const [rule, text, threshold, fact, label, value] = RULES[entry.tier];
   return {
     day: day(0), tier: entry.tier, state: entry.state, ruleSet: "default-1", ruleSetHash: "0".repeat(64), sentence: SENTENCE[entry.tier],
-    reasons: [{ rule, tier: entry.tier, text, threshold, facts: fact === null ? [] : [{ fact, label, value, sources: [{ day: day(-21), source: "visit", kind: "tag_value" }] }] }],
-    blockers: entry.tier === "red" ? [{ id: "H2a", missing: "纳入监测未满180天，还差42天" }, { id: "H2b", missing: "还没有完成的帮扶措施" }] : [],
+    reasons: [{ rule, tier: entry.tier, text, threshold, facts: fact === null ? [] : [{ fact, label, value, sources: [{ day: day(-21), source: "visit" }] }] }],
   };
 }
 
@@ -185,7 +192,7 @@ async function body(request) {
 
 function api(path, url, input) {
   if (path === "display") return { body: { nodeId: community.id, mode: "staff" } };
-  if (path === "me") return { body: { id: id(9, 1), name: "演示账号", roles: ["staff"], rootNodes: [], deployment: { title: "党建引领智慧社区精准服务系统平台" } } };
+  if (path === "me") return { body: { id: id(9, 1), name: "演示账号", roles: ["staff"], rootNodes: [], deployment: { title: "东川区党建引领智慧社区精准服务系统平台", tier_red: "重点风险监测户" } } };
   if (path === "grid-nodes") return { body: { items: nodes } };
   if (path === "tickets") {
     if (input.purpose !== "hub") return problem(400, "invalid_request", "请求不正确");
@@ -203,6 +210,7 @@ function api(path, url, input) {
         version: at(version),
         changed: rows.filter((entry) => !entry.removed).map((entry) => ({ ...entry.row, version: at(entry.n) })),
         removed: rows.filter((entry) => entry.removed).map((entry) => ({ id: entry.row.id, version: at(entry.n) })),
+        more: false,
       },
     };
   }

@@ -83,7 +83,22 @@ test("buildings follow the grid by number, floors stand as the house stands, doo
   const tiles = [tile("1", "b11f1"), tile("2", "b10f1"), tile("3", "b2f2", "2-1-210"), tile("4", "b2f2", "2-1-29"), tile("5", "b2f10")];
   const buildings = places.buildings(tiles, "c");
   assert.deepEqual(buildings.map((building) => [building.name, building.group]), [["2栋", "一片区"], ["10栋", "一片区"], ["11栋", "二片区"]]);
-  assert.deepEqual(buildings[0]!.floors.map((floor) => floor.map((one) => one.id)), [["5"], ["4", "3"]]);
+  assert.deepEqual(buildings[0]!.floors.map((floor) => floor.map((one) => one?.id)), [["5"], ["4", "3"]]);
+});
+
+test("flats stand over each other by staircase and room, and an empty flat leaves its place dark", () => {
+  const places = new Places([
+    { id: "b", name: "1栋", level: "building", path: "b1" },
+    { id: "f1", name: "1层", level: "floor", path: "b1.f1" },
+    { id: "f2", name: "2层", level: "floor", path: "b1.f2" },
+  ]);
+  const doors = (floor: string, ...names: string[]): Tile[] => names.map((name) => tile(name, floor, name));
+  const [building] = places.buildings([...doors("f1", "1-1-101", "1-1-102", "1-2-101"), ...doors("f2", "1-1-202", "1-2-201")], "c");
+  assert.deepEqual(building!.floors.map((floor) => floor.map((one) => one?.id ?? "-")), [["-", "1-1-202", "1-2-201"], ["1-1-101", "1-1-102", "1-2-101"]]);
+  const layout = arrange([building!], 600, 300, 1);
+  assert.equal(readingOrder(layout).length, 5);
+  assert.equal(layout.blocks[0]!.rows[0]![1]!.x, layout.blocks[0]!.rows[1]![1]!.x);
+  assert.equal(tileAt(layout, layout.blocks[0]!.x + 1, layout.blocks[0]!.y + 1), undefined);
 });
 
 test("tiles whose nodes are not known yet still stand on the wall", () => {

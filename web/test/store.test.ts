@@ -60,10 +60,10 @@ test("a hint of another epoch is not believed, and an answer of another epoch re
 });
 
 test("above a root versions cannot be compared, so only the change feed moves a tile", () => {
-  const { store, changed, tile } = opened("e1.10,7,4");
+  const { store, changed, tile } = opened("e1.10-7-4");
   store.hint(hint("a", "e1.11", "red"), changed);
   assert.equal(tile("a").tier, "green");
-  const outcome = store.settle({ version: "e1.11,7,4", changed: [{ ...row("a", { tier: "red" }), version: "e1.11" }], removed: [] }, changed);
+  const outcome = store.settle({ version: "e1.11-7-4", changed: [{ ...row("a", { tier: "red" }), version: "e1.11" }], removed: [] }, changed);
   assert.equal(outcome, "painted");
   assert.equal(tile("a").tier, "red");
 });
@@ -75,6 +75,13 @@ test("tiles come, go and move; a household in both lists reloads the wall", () =
   assert.deepEqual(store.tiles.map((tile) => tile.id), ["a", "c", "d"]);
   assert.equal(store.settle({ version: "e1.13", changed: [{ ...row("a", { node: "f2" }), version: "e1.13" }], removed: [] }, changed), "reshaped");
   assert.equal(store.settle({ version: "e1.15", changed: [{ ...row("a"), version: "e1.15" }], removed: [{ id: "a", version: "e1.14" }] }, changed), "reload");
+});
+
+test("a move between roots over two pages of one answer reloads the wall too", () => {
+  const { store, changed } = opened("e1.10-10");
+  const moved = { ...row("a", { node: "f9" }), version: "e1.11-10" };
+  assert.equal(store.settle({ version: "e1.11-10", changed: [moved], removed: [], more: true }, changed), "reshaped");
+  assert.equal(store.settle({ version: "e1.11-11", changed: [], removed: [{ id: "a", version: "e1.11-11" }], more: false }, changed), "reload");
 });
 
 test("A14 a visit is told as a visit", () => {

@@ -24,6 +24,8 @@ export interface WallChanges {
   /** One row a recorded change, in version order. */
   changed: (WallTile & { version: string })[];
   removed: { id: string; version: string }[];
+  /** There is more after `version`: ask again from there. */
+  more?: boolean;
 }
 
 export interface GridNode {
@@ -38,7 +40,7 @@ export interface GridNode {
 export interface TilesChanged {
   root: string;
   version: string;
-  tiles: { id: string; tier: Tier; state: TierState; version: string }[];
+  tiles: { id: string; tier: Tier; state: TierState; version: string; removed?: boolean }[];
 }
 
 export interface DisplaySession {
@@ -47,24 +49,32 @@ export interface DisplaySession {
 }
 
 export interface Me {
-  deployment?: { title?: string };
+  /** Texts of this installation by key: `title`, `tier_red`, … (A-08). */
+  deployment?: Record<string, string>;
 }
 
 /** `GET /households/{id}`: one call for the household page. */
 export interface Household {
   id: string;
-  node: string;
   door: string;
+  /** From the community down to the floor. */
+  nodeNames: string[];
   tier: Tier;
   state: TierState;
-  registerStatus?: string;
-  occupancy?: string;
+  engineTier: Tier;
+  reasons: { rule: string; tier: Tier; text: string }[];
+  /** 退出条件 that are not met yet. */
+  wayOut: { id: string; missing: string }[];
+  /** Never an amount. */
+  income: "below_line" | "near_line" | "above_line" | "unknown";
+  registerStatus: string;
+  occupancy: string;
   dueDay: string | null;
-  lastVisitDay: string | null;
-  people: { id: string; name: string; isHead?: boolean; age?: number | null }[];
-  leader: { name: string; title?: string } | null;
-  visits: { id: string; kind: string; visitedAt: string; visitor?: string | null; counted?: boolean }[];
-  measures: { id: string; kind: string; openedOn: string; finishedOn?: string | null; responsible?: string | null }[];
+  people: { id: string; name: string; isHead: boolean; age: number | null; phone: string | null; idNumber: string | null }[];
+  lastVisits: { day: string; kind: string; visitor: string; counted: boolean }[];
+  openMeasures: { kind: string; openedOn: string; responsible: string | null }[];
+  leader: { title: string; name: string; role: string } | null;
+  unknowns: { fact: string; tagName: string }[];
 }
 
 /** `GET /households/{id}/tier`: the decision sheet. */
@@ -76,9 +86,8 @@ export interface DecisionSheet {
   reasons: {
     rule: string;
     tier: Tier;
-    text?: string;
+    text: string;
     threshold: string | null;
-    facts: { fact: string; label?: string; value: string | null; sources: { day: string | null; source: string | null; kind?: string }[] }[];
+    facts: { fact: string; label?: string; value: string | null; sources: { day: string | null; source: string | null }[] }[];
   }[];
-  blockers: { id: string; missing: string }[];
 }

@@ -87,11 +87,15 @@ export class Cursor {
     else if (tier !== undefined) next = this.nextOf(tier, event.shiftKey ? -1 : 1);
     else if (event.key === "Home") next = this.order[0];
     else if (event.key === "End") next = this.order[this.order.length - 1];
-    else if (event.key === "PageDown") next = layout.blocks[tile.block + 1]?.rows[0]?.[0];
-    else if (event.key === "PageUp") next = layout.blocks[Math.max(0, tile.block - 1)]?.rows[0]?.[0];
+    else if (event.key === "PageDown") next = this.firstOf(tile.block + 1);
+    else if (event.key === "PageUp") next = this.firstOf(Math.max(0, tile.block - 1));
     else return;
     event.preventDefault();
     if (next !== undefined) this.move(next);
+  }
+
+  private firstOf(block: number): Tile | undefined {
+    return this.order.find((tile) => tile.block === block);
   }
 
   /** The next tile of a colour after this one, around the end. */

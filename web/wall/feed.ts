@@ -93,11 +93,14 @@ export class Feed {
 
   private async ask(): Promise<void> {
     try {
-      const answer = await get<WallChanges>(`/grid-nodes/${this.nodeId}/wall/changes?after=${encodeURIComponent(this.store.version)}`, true);
-      const outcome = this.store.settle(answer, this.events.changed);
-      if (outcome === "reload") await this.load();
-      else if (outcome === "reshaped") this.events.reshaped();
-      else this.events.painted();
+      for (let more = true; more && !this.over; ) {
+        const answer = await get<WallChanges>(`/grid-nodes/${this.nodeId}/wall/changes?after=${encodeURIComponent(this.store.version)}`, true);
+        const outcome = this.store.settle(answer, this.events.changed);
+        if (outcome === "reload") await this.load();
+        else if (outcome === "reshaped") this.events.reshaped();
+        else this.events.painted();
+        more = answer.more === true && outcome !== "reload";
+      }
       this.events.settled();
     } catch (error) {
       if (error instanceof HttpError && error.status === 410) await this.reload();

@@ -13,7 +13,7 @@ import { Speech } from "./speech";
 import { drawTile, isOpen } from "./sprites";
 import { Store, type Tile } from "./store";
 import { Table } from "./table";
-import { COLOUR_NAME, doorText, tierText, TIERS } from "./tiers";
+import { COLOUR_NAME, doorText, HOUSEHOLD_NAME, nameHouseholds, tierText, TIERS } from "./tiers";
 import { Watchdog } from "./watchdog";
 
 // The wall page (监测屏): who am I, which place is shown, then one wall that stays true until somebody switches the screen off.
@@ -179,6 +179,8 @@ async function start(): Promise<void> {
   nodeId = display.nodeId;
   placeName = places.name(nodeId);
   setText(byId("deployment"), me.deployment?.title ?? "");
+  nameHouseholds(me.deployment ?? {});
+  for (const tier of TIERS) setText(byId(`name-${tier}`), HOUSEHOLD_NAME[tier]);
   setText(byId("place"), `${placeName}监测屏`);
   document.title = `${placeName}监测屏`;
   const live = feed();

@@ -121,18 +121,19 @@ export class Painter {
     // Green first, then what shines, then the exceptions themselves, so that no shine dims an exception.
     for (const row of block.rows) {
       for (const tile of row) {
+        if (tile === undefined) continue;
         if (tile.tier === "red") reds++;
         if (tile.tier === "green") sprites.tile(c, tile.x + half, tile.y + half, "green", false, isOverdue(tile.dueDay, this.today));
       }
     }
     for (const row of block.rows) {
       for (const tile of row) {
-        if (tile.tier === "red" || tile.tier === "orange") sprites.shine(c, tile.x + half, tile.y + half, tile.tier);
+        if (tile !== undefined && (tile.tier === "red" || tile.tier === "orange")) sprites.shine(c, tile.x + half, tile.y + half, tile.tier);
       }
     }
     for (const row of block.rows) {
       for (const tile of row) {
-        if (tile.tier !== "green") {
+        if (tile !== undefined && tile.tier !== "green") {
           sprites.tile(c, tile.x + half, tile.y + half, tile.tier, isOpen(tile.state), isOverdue(tile.dueDay, this.today));
         }
       }

@@ -1,7 +1,8 @@
 import { get, HttpError } from "./api";
 import type { DecisionSheet, Household } from "./contract";
-import { dayOf, daysBetween, dayText, isOverdue, now, timeOf } from "./days";
+import { dayOf, daysBetween, dayText, isOverdue, now } from "./days";
 import { byId, h, setText } from "./dom";
+import { isOpen } from "./sprites";
 import type { Tile } from "./store";
 import { doorText, tierText } from "./tiers";
 
@@ -11,6 +12,11 @@ const VISIT_KIND: Record<string, string> = { home: "入户", phone: "电话", vi
 const REGISTER: Record<string, string> = { lifted: "脱贫户", monitored: "监测对象", eliminated: "风险消除", general: "一般农户", none: "未登记" };
 const OCCUPANCY: Record<string, string> = { all_home: "全家在住", part_away: "部分外出", all_away: "举家外出", vacant: "未入住" };
 const SOURCE: Record<string, string> = { visit: "随访", resident: "居民", staff: "后台", department: "部门", import: "导入", derived: "系统计算" };
+const INCOME: Record<string, string> = { below_line: "低于监测线", near_line: "接近监测线", above_line: "高于监测线", unknown: "待补信息" };
+const MEASURE: Record<string, string> = {
+  medical_aid: "医疗救助", education_aid: "教育资助", care_service: "照护服务", housing_repair: "住房修缮", temporary_relief: "临时救助",
+  job_referral: "岗位推荐", skills_training: "技能培训", public_job: "公益性岗位", small_credit: "小额信贷", industry_support: "产业帮扶",
+};
 /** After a live change of the open household, the answers settle before they are read again. */
 const READ_AGAIN_AFTER = 400;
 
@@ -122,46 +128,54 @@ export class Panel {
           : household.dueDay === today
             ? `今天（${dayText(household.dueDay, today)}）`
             : `${dayText(household.dueDay, today)}，还有${daysBetween(today, household.dueDay)}天`;
-    const open = household.measures.filter((measure) => (measure.finishedOn ?? null) === null);
+    const leader = household.leader;
     this.body.replaceChildren(
-      h(
-        "p",
-        "colour",
-        mark(household.tier, household.state === "provisional" || household.state === "unassessed"),
-        tierText(household.tier, household.state),
-      ),
+      h("p", "where", household.nodeNames.join(" · ")),
+      h("p", "colour", mark(household.tier, isOpen(household.state)), tierText(household.tier, household.state)),
       h("p", "sentence", sheet.sentence),
       facts([
         ["应访日", due, late],
-        ["最近随访", dayText(household.lastVisitDay, today), false],
-        ["登记状态", REGISTER[household.registerStatus ?? ""] ?? "—", false],
-        ["入住状态", OCCUPANCY[household.occupancy ?? ""] ?? "—", false],
-        ["包保责任人", household.leader === null ? "空缺" : [household.leader.name, household.leader.title].filter(Boolean).join(" · "), household.leader === null],
+        ["包保责任人", leader === null ? "空缺" : `${leader.name} · ${leader.title}`, leader === null],
+        ["收入状况", INCOME[household.income] ?? "—", household.income === "below_line"],
+        ["登记状态", REGISTER[household.registerStatus] ?? "—", false],
+        ["入住状态", OCCUPANCY[household.occupancy] ?? "—", false],
       ]),
-      section("户内成员", household.people.map((person) => h("li", "", person.name, note(person.isHead === true ? "户主" : "", age(person.age)))), "没有登记成员"),
+      section(
+        "户内成员",
+        household.people.map((person) =>
+          h("li", "", person.name, note(person.isHead ? "户主" : "", person.age === null ? "" : `${person.age}岁`, person.phone ?? "", person.idNumber ?? "")),
+        ),
+        "没有登记成员",
+      ),
       section(
         "定级依据",
         sheet.reasons.map((reason) =>
           h(
             "li",
-            "reason",
-            h("p", "", mark(reason.tier, false), h("b", "", reason.rule), ` ${reason.text ?? ""}`, note(reason.threshold === null ? "" : `标准：${reason.threshold}`)),
+            "",
+            h("p", "", mark(reason.tier, false), h("b", "", reason.rule), ` ${reason.text}`, note(reason.threshold === null ? "" : `标准：${reason.threshold}`)),
             ...reason.facts.map((fact) =>
-              h("p", "fact", `${fact.label ?? fact.fact}：${fact.value ?? "未知"}`, note(...fact.sources.map((source) => [source.day === null ? "" : dayText(source.day, today), SOURCE[source.source ?? ""] ?? ""].filter(Boolean).join(" ")))),
+              h(
+                "p",
+                "fact",
+                `${fact.label ?? fact.fact}：${fact.value ?? "未知"}`,
+                note(...fact.sources.map((from) => [from.day === null ? "" : dayText(from.day, today), SOURCE[from.source ?? ""] ?? ""].filter(Boolean).join(" "))),
+              ),
             ),
           ),
         ),
         "没有命中规则",
       ),
-      section("退出条件（未满足）", sheet.blockers.map((blocker) => h("li", "", h("b", "", blocker.id), ` ${blocker.missing}`)), ""),
+      section("退出条件（未满足）", household.wayOut.map((blocker) => h("li", "", h("b", "", blocker.id), ` ${blocker.missing}`)), ""),
+      section("待补信息", household.unknowns.map((unknown) => h("li", "", unknown.tagName)), ""),
       section(
         "未结帮扶措施",
-        open.map((measure) => h("li", "", measure.kind, note(`${dayText(measure.openedOn, today)}起`, measure.responsible ?? ""))),
+        household.openMeasures.map((measure) => h("li", "", MEASURE[measure.kind] ?? measure.kind, note(`${dayText(measure.openedOn, today)}起`, measure.responsible ?? ""))),
         "没有未结的帮扶措施",
       ),
       section(
         "最近随访",
-        household.visits.map((visit) => h("li", "", `${moment(visit.visitedAt, today)} ${VISIT_KIND[visit.kind] ?? visit.kind}`, note(visit.visitor ?? "", visit.counted === false ? "不计入" : ""))),
+        household.lastVisits.map((visit) => h("li", "", `${dayText(visit.day, today)} ${VISIT_KIND[visit.kind] ?? visit.kind}`, note(visit.visitor, visit.counted ? "" : "不计入"))),
         "还没有随访",
       ),
       h("p", "basis", `规则集 ${sheet.ruleSet} · 定级日 ${dayText(sheet.day, today)}`),
@@ -178,15 +192,6 @@ function mark(tier: string, open: boolean): HTMLElement {
 function note(...parts: string[]): HTMLElement | null {
   const text = parts.filter((part) => part !== "").join(" · ");
   return text === "" ? null : h("span", "note", text);
-}
-
-function age(years: number | null | undefined): string {
-  return years === null || years === undefined ? "" : `${years}岁`;
-}
-
-function moment(instant: string, today: string): string {
-  const at = Date.parse(instant);
-  return Number.isNaN(at) ? "—" : `${dayText(dayOf(at), today)} ${timeOf(at).slice(0, 5)}`;
 }
 
 function facts(rows: [string, string, boolean][]): HTMLElement {

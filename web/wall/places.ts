@@ -8,8 +8,8 @@ export interface Building {
   name: string;
   /** What the building belongs to on this wall: its area, and above a community the community too. Empty when all belong to one. */
   group: string;
-  /** Highest floor first, as the house stands; doors in order. */
-  floors: Tile[][];
+  /** Highest floor first, as the house stands. A place without a household (an empty flat) is undefined. */
+  floors: (Tile | undefined)[][];
 }
 
 const order = new Intl.Collator("zh-CN", { numeric: true });
@@ -71,9 +71,7 @@ export class Places {
       id: entry.node.id,
       name: entry.node.name,
       group: grouped ? entry.group : "",
-      floors: [...entry.floors]
-        .sort((a, b) => order.compare(b[0], a[0]))
-        .map(([, row]) => row.sort((a, b) => order.compare(a.door, b.door))),
+      floors: elevation([...entry.floors].sort((a, b) => order.compare(b[0], a[0])).map(([, row]) => row)),
     }));
   }
 
@@ -85,4 +83,36 @@ export class Places {
     }
     return names.join(" · ");
   }
+}
+
+/** 13-4-104: unit 4, room 4 of its floor. */
+const DOOR = /^[^-]+-([^-]+)-\d*(\d\d)$/;
+/** With more empty places than this the columns say nothing, and doors simply follow each other. */
+const MOST_EMPTY = 1.4;
+
+/** Puts flats of one staircase and room over each other, as the house stands, so that an empty flat is a dark window. */
+function elevation(floors: Tile[][]): (Tile | undefined)[][] {
+  for (const floor of floors) floor.sort((a, b) => order.compare(a.door, b.door));
+  const longest = Math.max(...floors.map((floor) => floor.length));
+  const columns = new Map<string, number>();
+  for (const tile of floors.flat()) {
+    const parts = DOOR.exec(tile.door);
+    if (parts === null) return floors;
+    columns.set(`${parts[1]}-${parts[2]}`, 0);
+  }
+  const keys = [...columns.keys()].sort(order.compare);
+  if (keys.length > longest * MOST_EMPTY) return floors;
+  keys.forEach((key, index) => columns.set(key, index));
+  const rows: (Tile | undefined)[][] = [];
+  for (const floor of floors) {
+    const row = new Array<Tile | undefined>(keys.length).fill(undefined);
+    for (const tile of floor) {
+      const parts = DOOR.exec(tile.door)!;
+      const column = columns.get(`${parts[1]}-${parts[2]}`)!;
+      if (row[column] !== undefined) return floors;
+      row[column] = tile;
+    }
+    rows.push(row);
+  }
+  return rows;
 }

@@ -29,6 +29,8 @@ export class Store {
   version = "";
   tiles: Tile[] = [];
   private byId = new Map<string, Tile>();
+  /** Households that changed in the pages of an answer that is not complete yet. */
+  private readonly inPages = new Set<string>();
 
   get(id: string): Tile | undefined {
     return this.byId.get(id);
@@ -59,7 +61,7 @@ export class Store {
     for (const row of message.tiles) {
       const tile = this.byId.get(row.id);
       const version = parseVersion(row.version);
-      if (tile === undefined || version === null || version.epoch !== here.epoch || version.n <= tile.n) continue;
+      if (row.removed === true || tile === undefined || version === null || version.epoch !== here.epoch || version.n <= tile.n) continue;
       tile.n = version.n;
       this.recolour(tile, row.tier, row.state, changed, false);
     }
@@ -70,11 +72,11 @@ export class Store {
     const here = parseVersion(this.version);
     const there = parseVersion(answer.version);
     if (here !== null && (there === null || there.epoch !== here.epoch)) return "reload";
-    if (answer.removed.length > 0) {
-      // A household that left and came back, or moved between roots, is in both lists, and versions of two roots have no order.
-      const gone = new Set(answer.removed.map((row) => row.id));
-      if (answer.changed.some((row) => gone.has(row.id))) return "reload";
-    }
+    // A household that left and came back, or moved between roots, is in both lists, and versions of two roots have no order.
+    for (const row of answer.changed) this.inPages.add(row.id);
+    const tangled = answer.removed.some((row) => this.inPages.has(row.id));
+    if (tangled || answer.more !== true) this.inPages.clear();
+    if (tangled) return "reload";
     let outcome: Outcome = "painted";
     for (const row of answer.changed) {
       const n = here === null ? 0 : (parseVersion(row.version)?.n ?? 0);

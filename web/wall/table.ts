@@ -71,6 +71,8 @@ export class Table {
         this.restart();
       });
     }
+    // Everything filters as it is typed; Enter must not send the form anywhere.
+    byId("filters").addEventListener("submit", (event) => event.preventDefault());
     this.search.addEventListener("input", () => this.restart());
     this.overdueOnly.addEventListener("change", () => this.restart());
     this.previous.addEventListener("click", () => this.turn(-1));

@@ -22,6 +22,11 @@ export const HOUSEHOLD_NAME: Record<Tier, string> = {
   green: "正常脱贫户",
 };
 
+/** Takes the names that this installation gives its colours (A-08). */
+export function nameHouseholds(texts: Record<string, string>): void {
+  for (const tier of TIERS) HOUSEHOLD_NAME[tier] = texts[`tier_${tier}`] ?? HOUSEHOLD_NAME[tier];
+}
+
 /** 绿色 正常脱贫户; a red that nobody has settled reads 红色 待核实 and never 监测户 (glossary section 2). */
 export function tierText(tier: Tier, state: TierState): string {
   if (tier === "red" && state === "provisional") return "红色 待核实";
