@@ -12,7 +12,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace Backend.Platform.Persistence.Migrations
 {
     [DbContext(typeof(BackendDb))]
-    [Migration("20261125182954_Initial")]
+    [Migration("20261125180000_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
