@@ -1,4 +1,29 @@
+using Backend.Features.Admin;
+using Backend.Features.Grid;
+using Backend.Features.Households;
+using Backend.Features.Sessions;
+using Backend.Features.Wall;
+using Backend.Platform;
+using Backend.Platform.OpenApi;
+
+if (args is ["admin", .. var words]) return await AdminCommands.RunAsync(words);
+
 var builder = WebApplication.CreateBuilder(args);
+builder.AddPlatform();
+builder.Services.AddSingleton<CodesInUse>();
+
 var app = builder.Build();
-app.MapGet("/health/live", () => Results.Ok());
+app.UsePlatform();
+
+var api = app.MapGroup("/api/v1");
+api.MapSessions();
+api.MapGrid();
+api.MapWall();
+api.MapHouseholds();
+
+app.MapWallPage();
+app.MapHealth();
+app.MapContract();
+
 await app.RunAsync();
+return 0;

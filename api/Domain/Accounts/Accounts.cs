@@ -27,7 +27,7 @@ internal sealed class WeChatIdentity
     public DateTimeOffset? LeasedUntil { get; set; }
 }
 
-internal enum SessionKind
+public enum SessionKind
 {
     /// <summary>A mini-program session: access token and rotating refresh token.</summary>
     WeChat,
@@ -54,7 +54,7 @@ internal sealed class Session
     public Guid? NodeId { get; init; }
 }
 
-internal enum TicketPurpose
+public enum TicketPurpose
 {
     Hub,
     Display,
@@ -78,6 +78,6 @@ internal sealed class BindingTicket
     public required byte[] Hash { get; init; }
     public required Guid Id { get; init; }
     public required byte[] OpenIdIndex { get; init; }
-    public required Sealed OpenId { get; init; }
+    public required Sealed OpenId { get; set; }
     public required DateTimeOffset ExpiresAt { get; init; }
 }

@@ -36,7 +36,7 @@ internal sealed class PartyBody
     public required Guid[] NodeIds { get; init; }
 }
 
-internal enum PartyBodyKind
+public enum PartyBodyKind
 {
     DistrictCommittee,
     StreetCommittee,

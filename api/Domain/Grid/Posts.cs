@@ -1,7 +1,7 @@
 namespace Backend.Domain.Grid;
 
 /// <summary>角色: what the holder of a post, or a resident, may do. Policy is role × operation × relation (AZ01).</summary>
-internal enum Role
+public enum Role
 {
     Resident,
     FloorLeader,

@@ -53,7 +53,7 @@ internal sealed class TagValue
 }
 
 /// <summary>登记状态 in the national monitoring register.</summary>
-internal enum RegisterStatus
+public enum RegisterStatus
 {
     None,
     General,
@@ -78,7 +78,7 @@ internal sealed class RegisterMark
     public Guid? RecordedBy { get; init; }
 }
 
-internal enum Occupancy
+public enum Occupancy
 {
     AllHome,
     PartAway,

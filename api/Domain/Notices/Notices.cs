@@ -26,7 +26,7 @@ internal sealed class Alarm
 }
 
 /// <summary>事由: what a notice is about.</summary>
-internal enum CauseKind
+public enum CauseKind
 {
     TierChange,
     Batch,
@@ -51,7 +51,7 @@ internal sealed class NoticeAlarm
     public required Guid AccountId { get; init; }
 }
 
-internal enum Channel
+public enum Channel
 {
     Live,
     EmploymentMessage,
@@ -60,7 +60,7 @@ internal enum Channel
     CallList,
 }
 
-internal enum DeliveryState
+public enum DeliveryState
 {
     Waiting,
     Sending,

@@ -20,13 +20,13 @@ internal sealed class Tag
     public DateTimeOffset? RetiredAt { get; set; }
 }
 
-internal enum SubjectKind
+public enum SubjectKind
 {
     Household,
     Person,
 }
 
-internal enum TagValueType
+public enum TagValueType
 {
     Bool,
     Enum,
@@ -37,7 +37,7 @@ internal enum TagValueType
 }
 
 /// <summary>Where a tag value comes from.</summary>
-internal enum ValueSource
+public enum ValueSource
 {
     Visit,
     Resident,

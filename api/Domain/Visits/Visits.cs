@@ -3,7 +3,7 @@ using Backend.Domain.Tiers;
 
 namespace Backend.Domain.Visits;
 
-internal enum VisitKind
+public enum VisitKind
 {
     Home,
     Phone,

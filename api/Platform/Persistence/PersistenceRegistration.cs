@@ -10,6 +10,8 @@ internal static class PersistenceRegistration
     {
         services.AddSingleton(new AppDataSource(Open(configuration, "App")));
         services.AddSingleton(new WorkerDataSource(Open(configuration, "Worker")));
+        services.AddSingleton<GridMap>();
+        services.AddSingleton<ReferenceData>();
         services.AddSingleton<OutboxSignal>();
         services.AddScoped(s => s.GetRequiredService<BackendDbFactory>().Build(
             s.GetRequiredService<AppDataSource>().Source, s.GetRequiredService<IScopeSource>()));

@@ -40,5 +40,8 @@ internal sealed class WeChatToken
     public required string AppId { get; init; }
     public Sealed? Token { get; set; }
     public DateTimeOffset? ExpiresAt { get; set; }
+    /// <summary>Raised by each write.</summary>
+    public long Version { get; set; }
+    public Guid? LeaseHolder { get; set; }
     public DateTimeOffset? LeasedUntil { get; set; }
 }

@@ -1984,6 +1984,10 @@ namespace Backend.Platform.Persistence.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("expires_at");
 
+                    b.Property<Guid?>("LeaseHolder")
+                        .HasColumnType("uuid")
+                        .HasColumnName("lease_holder");
+
                     b.Property<DateTimeOffset?>("LeasedUntil")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("leased_until");
@@ -1991,6 +1995,10 @@ namespace Backend.Platform.Persistence.Migrations
                     b.Property<byte[]>("Token")
                         .HasColumnType("bytea")
                         .HasColumnName("token");
+
+                    b.Property<long>("Version")
+                        .HasColumnType("bigint")
+                        .HasColumnName("version");
 
                     b.HasKey("Id")
                         .HasName("pk_we_chat_tokens");

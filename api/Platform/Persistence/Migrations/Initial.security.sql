@@ -117,13 +117,14 @@ begin
     return (select a.id from public.we_chat_identities i join public.accounts a on a.id = i.account_id
             where i.open_id_index = wanted and a.disabled_at is null);
 end $$;
-create function app.session_of_token(wanted bytea)
+-- Several hashes: a spent refresh token is recognised by the hashes of its successors (RefreshSession).
+create function app.session_of_token(wanted bytea[])
     returns table (id uuid, account_id uuid, kind text, current boolean, rotated_at timestamptz, last_used_at timestamptz,
                    expires_at timestamptz, ended_at timestamptz, node_id uuid)
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    return query select s.id, s.account_id, s.kind, s.token_hash = wanted, s.rotated_at, s.last_used_at, s.expires_at, s.ended_at, s.node_id
-        from public.sessions s where s.token_hash = wanted or s.previous_token_hash = wanted;
+    return query select s.id, s.account_id, s.kind, s.token_hash = wanted[1], s.rotated_at, s.last_used_at, s.expires_at, s.ended_at, s.node_id
+        from public.sessions s where s.token_hash = any(wanted) or s.previous_token_hash = any(wanted);
 end $$;
 -- Single use is the row lock of this update: of two at once one gets the row.
 create function app.take_ticket(wanted bytea, wanted_purpose text, moment timestamptz)
@@ -139,6 +140,9 @@ revoke create on schema app from backend_definer;
 revoke all on function app.reach(), app.homes(), app.account() from public;
 grant execute on function app.reach(), app.homes(), app.account() to backend_app, backend_worker, backend_definer;
 set role backend_definer;
-revoke all on function app.account_of_open_id(bytea), app.session_of_token(bytea), app.take_ticket(bytea, text, timestamptz) from public;
-grant execute on function app.account_of_open_id(bytea), app.session_of_token(bytea), app.take_ticket(bytea, text, timestamptz) to backend_app;
+revoke all on function app.account_of_open_id(bytea), app.session_of_token(bytea[]), app.take_ticket(bytea, text, timestamptz) from public;
+grant execute on function app.account_of_open_id(bytea), app.session_of_token(bytea[]), app.take_ticket(bytea, text, timestamptz) to backend_app;
 reset role;
+
+-- The epoch of wall versions: new with every database, so that no version of an earlier life is taken for one of this.
+insert into settings (key, value) values ('wall.epoch', substr(md5(gen_random_uuid()::text), 1, 8));

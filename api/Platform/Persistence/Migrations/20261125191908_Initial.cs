@@ -239,6 +239,8 @@ namespace Backend.Platform.Persistence.Migrations
                     app_id = table.Column<string>(type: "text", nullable: false),
                     token = table.Column<byte[]>(type: "bytea", nullable: true),
                     expires_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    version = table.Column<long>(type: "bigint", nullable: false),
+                    lease_holder = table.Column<Guid>(type: "uuid", nullable: true),
                     leased_until = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true)
                 },
                 constraints: table =>

@@ -12,7 +12,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace Backend.Platform.Persistence.Migrations
 {
     [DbContext(typeof(BackendDb))]
-    [Migration("20261125182954_Initial")]
+    [Migration("20261125191908_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -1987,6 +1987,10 @@ namespace Backend.Platform.Persistence.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("expires_at");
 
+                    b.Property<Guid?>("LeaseHolder")
+                        .HasColumnType("uuid")
+                        .HasColumnName("lease_holder");
+
                     b.Property<DateTimeOffset?>("LeasedUntil")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("leased_until");
@@ -1994,6 +1998,10 @@ namespace Backend.Platform.Persistence.Migrations
                     b.Property<byte[]>("Token")
                         .HasColumnType("bytea")
                         .HasColumnName("token");
+
+                    b.Property<long>("Version")
+                        .HasColumnType("bigint")
+                        .HasColumnName("version");
 
                     b.HasKey("Id")
                         .HasName("pk_we_chat_tokens");

@@ -1,0 +1,110 @@
+using System.Collections.Concurrent;
+using System.ComponentModel.DataAnnotations;
+using Backend.Domain.Accounts;
+using Backend.Platform.Audit;
+using Backend.Platform.Errors;
+using Backend.Platform.OpenApi;
+using Backend.Platform.Persistence;
+using Backend.Platform.Security;
+using Backend.Platform.WeChat;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace Backend.Features.Sessions;
+
+/// <summary>
+/// Exchanges a code of <c>wx.login</c> for a session. The WeChat identity comes only from this exchange (ID01); the exchange goes out before the
+/// first command, and is never retried blindly: after a lost answer the client logs in again (ID02).
+/// </summary>
+internal static class SignInWithWeChat
+{
+    private static readonly TimeSpan BindingTicketLifetime = TimeSpan.FromMinutes(10);
+
+    public sealed record Request(
+        [property: Required(ErrorMessage = "请提供 wx.login 的 code")]
+        [property: RegularExpression("^[\\x21-\\x7e]{1,128}$", ErrorMessage = "code 应为 1 到 128 个可见字符", MatchTimeoutInMilliseconds = 100)]
+        string Code);
+
+    public static void Map(RouteGroupBuilder sessions) =>
+        sessions.MapPost("/wechat", Handle).WithName("signInWithWeChat")
+            .WithSummary("微信登录")
+            .WithDescription("用 wx.login 的 code 换取登录。未绑定的微信得到 403 account_not_bound 和 10 分钟内有效的 bindingTicket，没有登录。")
+            .Refuses(Problems.Invalid, Problems.CodeInvalid, Problems.AccountNotBound, Problems.HighRiskUser, Problems.RequestInFlight, Problems.WeChatUnavailable);
+
+    public static async Task<Results<Ok<SessionTokens>, ProblemHttpResult>> Handle(
+        Request request, WeChatClient weChat, CodesInUse codes, BackendDb db, AppDataSource source, CurrentAccount me, Vault vault, Tokens tokens,
+        AuditWriter audit, CancellationToken cancellation)
+    {
+        // Of parallel uses of one code one goes out; the others are told at once (ID02).
+        using var use = codes.TryUse(request.Code);
+        if (use is null) return Problems.RequestInFlight.Result("该登录凭证正在使用，请重新调用 wx.login。");
+
+        switch (await weChat.CodeToSessionAsync(request.Code, cancellation))
+        {
+            case CodeExchange.Identity identity:
+                return await OpenSession(identity.OpenId, db, source, me, vault, tokens, audit, cancellation);
+            case CodeExchange.CodeInvalid:
+                return Problems.CodeInvalid.Result("请重新调用 wx.login 后再登录。");
+            case CodeExchange.HighRisk:
+                return Problems.HighRiskUser.Result();
+            case CodeExchange.Unavailable { CodeMayBeSpent: true }:
+                return Problems.WeChatUnavailable.Result("登录结果不明，请重新调用 wx.login 后再登录。");
+            default:
+                return Problems.WeChatUnavailable.Result();
+        }
+    }
+
+    private static async Task<Results<Ok<SessionTokens>, ProblemHttpResult>> OpenSession(
+        string openId, BackendDb db, AppDataSource source, CurrentAccount me, Vault vault, Tokens tokens, AuditWriter audit, CancellationToken cancellation)
+    {
+        var index = vault.BlindIndex(SealedFields.OpenId, openId);
+        var account = await SignIn.FindAccountAsync(source, index, cancellation);
+        var token = Tokens.Random();
+        if (account is not { } id)
+        {
+            var ticket = new BindingTicket
+            {
+                Id = Guid.CreateVersion7(db.Now),
+                Hash = Tokens.Hash(token),
+                OpenIdIndex = index,
+                OpenId = Domain.Privacy.Sealed.None,
+                ExpiresAt = db.Now + BindingTicketLifetime,
+            };
+            ticket.OpenId = vault.Seal(SealedFields.BindingOpenId, ticket.Id, openId);
+            await db.BeginAsync(cancellation);
+            db.BindingTickets.Add(ticket);
+            audit.Add(Problems.AccountNotBound.Code);
+            await db.CommitAsync(cancellation);
+            return Problems.AccountNotBound.Result("请联系您的楼层长完成绑定。", new Dictionary<string, object?> { ["bindingTicket"] = token });
+        }
+
+        me.Become(id);
+        var session = new Session
+        {
+            Id = Guid.CreateVersion7(db.Now),
+            AccountId = id,
+            Kind = SessionKind.WeChat,
+            TokenHash = Tokens.Hash(token),
+            CreatedAt = db.Now,
+            LastUsedAt = db.Now,
+            ExpiresAt = db.Now + Tokens.RefreshLifetime,
+        };
+        await db.BeginAsync(cancellation);
+        db.Sessions.Add(session);
+        audit.Add(AuditWriter.Done, session.Id);
+        await db.CommitAsync(cancellation);
+        return TypedResults.Ok(new SessionTokens(tokens.Access(id, session.Id), token, (int)Tokens.AccessLifetime.TotalSeconds));
+    }
+}
+
+/// <summary>The login codes whose exchange runs at this moment on this replica. Single use is WeChat's own answer (40163).</summary>
+internal sealed class CodesInUse
+{
+    private readonly ConcurrentDictionary<string, byte> _codes = new(StringComparer.Ordinal);
+
+    public IDisposable? TryUse(string code) => _codes.TryAdd(code, 0) ? new Use(this, code) : null;
+
+    private sealed class Use(CodesInUse codes, string code) : IDisposable
+    {
+        public void Dispose() => codes._codes.TryRemove(code, out _);
+    }
+}

@@ -1,0 +1,79 @@
+using System.Diagnostics;
+using Backend.Platform.Persistence;
+using Backend.Platform.Security;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace Backend.Platform.Audit;
+
+/// <summary>Writes audit entries (AU01, AU02): of a change in its transaction, of a read in its batch, of a refusal in a transaction of its own.</summary>
+internal sealed class AuditWriter(CurrentAccount me, BackendDb db, AppDataSource source, IHttpContextAccessor http)
+{
+    public const string Done = "done";
+
+    private bool _written;
+
+    /// <summary>Adds the entry of this operation to the open transaction.</summary>
+    /// <param name="result"><c>done</c> or a problem code.</param>
+    /// <param name="targets">Ids of the objects concerned.</param>
+    public void Add(string result, params Guid[] targets)
+    {
+        _written = true;
+        db.AuditEntries.Add(Entry(result, targets));
+    }
+
+    /// <summary>For a change whose handler named no targets: the ids of its route.</summary>
+    public void AddUnlessWritten()
+    {
+        if (!_written) Add(Done, RouteIds());
+    }
+
+    /// <summary>The entry of a read, as the last command of its batch.</summary>
+    /// <param name="ids">The objects that were asked for.</param>
+    /// <param name="foundIn">Table in which the first of them must be visible; else the entry says <c>not_found</c>. Null: always <c>done</c>.</param>
+    public NpgsqlBatchCommand ReadCommand(Guid[] ids, string? foundIn = null) => Insert(Entry(Done, ids), "@targets",
+        foundIn is null ? "@result" : $"case when exists (select from {foundIn} where id = @targets[1]) then @result else 'not_found' end");
+
+    /// <summary>A read whose ids are known only to its own statement: <c>{0}</c> in the SQL becomes the entry's insert, as a CTE.</summary>
+    public NpgsqlBatchCommand ListCommand(string sql, string targets)
+    {
+        var command = Insert(Entry(Done, []), targets);
+        command.CommandText = sql.Replace("{0}", command.CommandText, StringComparison.Ordinal);
+        return command;
+    }
+
+    /// <summary>A refusal: nothing else is saved, so it has a transaction of its own.</summary>
+    public async Task RefusalAsync(string code, CancellationToken cancellation)
+    {
+        var entry = Entry(code, RouteIds());
+        await using var reader = await ScopedCommands.ReadAsync(source, me.Current, [Insert(entry)], cancellation);
+    }
+
+    private static NpgsqlBatchCommand Insert(AuditEntry entry, string targets = "@targets", string result = "@result") => ScopedCommands.Command($"""
+        insert into audit_entries (id, account_id, session_id, roles, scope, operation, target_ids, result, address, correlation_id)
+        select @id, @account, @session, @roles, @scope, @operation, {targets}, {result}, @address, @correlation
+        """,
+        new("id", entry.Id), Nullable("account", NpgsqlDbType.Uuid, entry.AccountId), Nullable("session", NpgsqlDbType.Uuid, entry.SessionId),
+        Nullable("roles", NpgsqlDbType.Text, entry.Roles), Nullable("scope", NpgsqlDbType.Text, entry.Scope), new("operation", entry.Operation),
+        new("targets", NpgsqlDbType.Array | NpgsqlDbType.Uuid) { Value = entry.TargetIds }, new("result", entry.Result),
+        Nullable("address", NpgsqlDbType.Text, entry.Address), new("correlation", entry.CorrelationId));
+
+    private AuditEntry Entry(string result, Guid[] targets) => new()
+    {
+        Id = Guid.CreateVersion7(db.Now),
+        AccountId = me.IsSignedIn ? me.Id : me.Current.Account,
+        SessionId = me.IsSignedIn ? me.SessionId : null,
+        Roles = me.Roles.Count == 0 ? null : string.Join(',', me.Roles.Select(r => SnakeCase.Of(r))),
+        Scope = me.Current.ReachSetting is { Length: > 0 } reach ? reach : null,
+        Operation = me.Operation,
+        TargetIds = targets,
+        Result = result,
+        Address = http.HttpContext?.Connection.RemoteIpAddress?.ToString(),
+        CorrelationId = Activity.Current?.TraceId.ToString() ?? http.HttpContext?.TraceIdentifier ?? "",
+    };
+
+    private Guid[] RouteIds() =>
+        http.HttpContext?.Request.RouteValues.Values.Select(v => Guid.TryParse(v?.ToString(), out var id) ? id : Guid.Empty).Where(id => id != Guid.Empty).ToArray() ?? [];
+
+    private static NpgsqlParameter Nullable(string name, NpgsqlDbType type, object? value) => new(name, type) { Value = value ?? DBNull.Value };
+}

@@ -1,0 +1,70 @@
+using Backend.Platform.Security;
+
+namespace Backend.Platform.Persistence;
+
+/// <summary>One node of the grid as read from its row.</summary>
+internal sealed record GridPlace(Guid Id, Guid? ParentId, string Level, int LevelOrder, string Name, string Path, Guid? RootId, int Position);
+
+/// <summary>The whole grid at one moment. It holds no personal field, so every request may look into it; what a caller may see of it is decided by her scope.</summary>
+internal sealed class GridSnapshot
+{
+    private readonly Dictionary<Guid, GridPlace> _byId;
+
+    public GridSnapshot(IReadOnlyList<GridPlace> places)
+    {
+        // Ordered by level, then path: the order of every list of nodes.
+        Places = [.. places.OrderBy(p => p.LevelOrder).ThenBy(p => p.Path, StringComparer.Ordinal)];
+        _byId = Places.ToDictionary(p => p.Id);
+    }
+
+    public IReadOnlyList<GridPlace> Places { get; }
+
+    public GridPlace? Find(Guid id) => _byId.GetValueOrDefault(id);
+
+    /// <summary>The node if it lies within the scope, else null: outside is answered like missing.</summary>
+    public GridPlace? Find(Guid id, Scope scope) => Find(id) is { } place && IsVisible(place, scope) ? place : null;
+
+    public static bool IsVisible(GridPlace place, Scope scope) => scope.Paths.Any(p => Rights.IsWithin(place.Path, p));
+
+    /// <summary>The node and everything below it.</summary>
+    public IEnumerable<GridPlace> Subtree(GridPlace top) => Places.Where(p => Rights.IsWithin(p.Path, top.Path));
+
+    /// <summary>The node and its ancestors, nearest first.</summary>
+    public IEnumerable<GridPlace> Upwards(Guid id)
+    {
+        for (var place = Find(id); place is not null; place = place.ParentId is { } parent ? Find(parent) : null) yield return place;
+    }
+
+    /// <summary>The wall roots whose versions make the version of this node's wall: its own, or all below it, in id order.</summary>
+    public IReadOnlyList<Guid> RootsOf(GridPlace node) => node.RootId is { } root
+        ? [root]
+        : Subtree(node).Where(p => p.RootId == p.Id).Select(p => p.Id).Order().ToList();
+}
+
+/// <summary>The grid, kept for at most 3 s on each replica, like rights.</summary>
+internal sealed class GridMap(WorkerDataSource worker, TimeProvider clock)
+{
+    private static readonly TimeSpan MaxAge = TimeSpan.FromSeconds(3);
+    private (long At, GridSnapshot Grid)? _last;
+
+    public async ValueTask<GridSnapshot> ReadAsync(CancellationToken cancellation)
+    {
+        var began = clock.GetTimestamp();
+        if (_last is { } last && clock.GetElapsedTime(last.At, began) < MaxAge) return last.Grid;
+        await using var command = worker.Source.CreateCommand("""
+            select n.id, n.parent_id, n.level_code, l.position, n.name, n.path::text, n.root_id, n.position
+            from grid_nodes n join grid_levels l on l.code = n.level_code
+            """);
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        var places = new List<GridPlace>();
+        while (await reader.ReadAsync(cancellation))
+        {
+            places.Add(new GridPlace(reader.GetGuid(0), reader.IsDBNull(1) ? null : reader.GetGuid(1), reader.GetString(2), reader.GetInt32(3),
+                reader.GetString(4), reader.GetString(5), reader.IsDBNull(6) ? null : reader.GetGuid(6), reader.GetInt32(7)));
+        }
+
+        var grid = new GridSnapshot(places);
+        _last = (began, grid);
+        return grid;
+    }
+}

@@ -1,0 +1,170 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Threading.RateLimiting;
+using Backend.Platform.Audit;
+using Backend.Platform.Errors;
+using Backend.Platform.OpenApi;
+using Backend.Platform.Outbox;
+using Backend.Platform.Persistence;
+using Backend.Platform.Security;
+using Backend.Platform.WeChat;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Npgsql;
+
+namespace Backend.Platform;
+
+/// <summary>Puts the platform together: what every feature stands on, in the order in which a request meets it.</summary>
+internal static class PlatformRegistration
+{
+    private const int MaxBody = 256 * 1024;
+
+    public static void AddPlatform(this WebApplicationBuilder builder)
+    {
+        var (services, configuration) = (builder.Services, builder.Configuration);
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            // IN05: Kestrel bounds neither connections nor upgraded ones by itself.
+            kestrel.Limits.MaxRequestBodySize = MaxBody;
+            kestrel.Limits.MaxConcurrentConnections = 20_000;
+            kestrel.Limits.MaxConcurrentUpgradedConnections = 10_000;
+            kestrel.AddServerHeader = false;
+        });
+        services.AddHttpContextAccessor();
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddPersistence(configuration);
+        services.AddSecurity(configuration);
+        services.AddScoped<AuditWriter>();
+        services.AddSingleton<ISharedTokenStore, SharedWeChatTokens>();
+        services.AddWeChat(configuration);
+        services.AddSingleton<OutboxCatalogue>();
+        services.AddSingleton<TierDesk>();
+
+        services.AddValidation();
+        services.ConfigureHttpJsonOptions(json => Configure(json.SerializerOptions));
+        services.AddProblemDetails(o => o.CustomizeProblemDetails = Problems.Complete);
+        services.AddContract();
+        services.AddLimits(configuration);
+        services.AddHostedService<StartupChecks>();
+        services.AddSingleton<Readiness>();
+        // A refusal of input reaches the exception handler with its cause, which can then name the bad member.
+        services.Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
+    }
+
+    public static void UsePlatform(this WebApplication app)
+    {
+        app.UseExceptionHandler(new ExceptionHandlerOptions
+        {
+            ExceptionHandler = Failures.AnswerAsync,
+            SuppressDiagnosticsCallback = context => context.Exception is BadHttpRequestException,
+        });
+        app.UseStatusCodePages(context => Problems.WriteAsync(context.HttpContext, Problems.OfStatus(context.HttpContext.Response.StatusCode)));
+        app.UseMiddleware<SafeHeaders>();
+        app.UseStaticFiles();
+        app.UseRouting();
+        app.UseAuthentication();
+        app.UseRateLimiter();
+        app.UseMiddleware<RereadableBody>();
+        app.UseMiddleware<Guard>();
+    }
+
+    /// <summary>One way of JSON for HTTP and for stored answers: camelCase, enums as lower_snake_case, nothing unknown, nothing twice, no null where none may be.</summary>
+    public static void Configure(JsonSerializerOptions json)
+    {
+        json.UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow;
+        json.AllowDuplicateProperties = false;
+        json.RespectNullableAnnotations = true;
+        json.RespectRequiredConstructorParameters = true;
+        json.MaxDepth = 32;
+        json.NumberHandling = JsonNumberHandling.Strict;
+        json.Encoder = System.Text.Encodings.Web.JavaScriptEncoder.Create(System.Text.Unicode.UnicodeRanges.All);
+        json.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false));
+    }
+
+    private static void AddSecurity(this IServiceCollection services, IConfiguration configuration)
+    {
+        services.AddSingleton(s => new Vault(configuration.GetSection("Vault").Get<VaultOptions>() ?? new VaultOptions()));
+        services.AddSingleton(configuration.GetSection("Tokens").Get<TokenOptions>() ?? new TokenOptions());
+        services.AddSingleton<Tokens>();
+        services.AddScoped<Cursors>();
+        services.AddSingleton(_ => PolicyTable.Load());
+        services.AddSingleton<RightsCache>();
+        services.AddScoped<CurrentAccount>();
+        services.AddScoped<IScopeSource>(s => s.GetRequiredService<CurrentAccount>());
+        services.AddBackendAuthentication();
+    }
+
+    /// <summary>Limits by account, and by address for those who have not signed in (RL17 in full comes with the identity rules).</summary>
+    private static void AddLimits(this IServiceCollection services, IConfiguration configuration)
+    {
+        var perAccount = configuration.GetValue("RateLimits:AccountPerMinute", 1200);
+        var perAddress = configuration.GetValue("RateLimits:AddressPerMinute", 1200);
+        services.AddRateLimiter(limiter =>
+        {
+            limiter.RejectionStatusCode = StatusCodes.Status429TooManyRequests;
+            limiter.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, string>(http =>
+            {
+                var account = SessionClaims.AccountId(http.User);
+                return RateLimitPartition.GetTokenBucketLimiter(
+                    account?.ToString() ?? $"address {http.Connection.RemoteIpAddress}",
+                    _ => Bucket(account is null ? perAddress : perAccount));
+            });
+            limiter.OnRejected = async (context, cancellation) =>
+            {
+                context.HttpContext.Response.Headers.RetryAfter = "10";
+                await Problems.WriteAsync(context.HttpContext, Problems.TooManyRequests);
+            };
+        });
+
+        static TokenBucketRateLimiterOptions Bucket(int perMinute) => new()
+        {
+            TokenLimit = perMinute,
+            TokensPerPeriod = Math.Max(1, perMinute / 6),
+            ReplenishmentPeriod = TimeSpan.FromSeconds(10),
+            QueueLimit = 0,
+        };
+    }
+}
+
+/// <summary>What an exception means to the caller: never a detail of ours (PD05, IN01).</summary>
+internal static class Failures
+{
+    public static async Task AnswerAsync(HttpContext http)
+    {
+        switch (http.Features.Get<IExceptionHandlerFeature>()?.Error)
+        {
+            case BadHttpRequestException { InnerException: JsonException json }:
+                var path = json.Path is { Length: > 2 } p ? p[2..] : "";
+                await Problems.MalformedBody.Result(new Dictionary<string, string[]> { [path] = ["格式不对，或不是已知的字段"] }).ExecuteAsync(http);
+                break;
+            case BadHttpRequestException bad:
+                await Problems.WriteAsync(http, bad.StatusCode == 400 ? Problems.Invalid : Problems.OfStatus(bad.StatusCode));
+                break;
+            case NpgsqlException { IsTransient: true } or TimeoutException:
+                http.Response.Headers.RetryAfter = "2";
+                await Problems.WriteAsync(http, Problems.DatabaseUnavailable);
+                break;
+            case Microsoft.EntityFrameworkCore.DbUpdateException { InnerException: PostgresException { SqlState: PostgresErrorCodes.UniqueViolation } }:
+                await Problems.WriteAsync(http, Problems.Conflict);
+                break;
+            default:
+                await Problems.WriteAsync(http, Problems.Unexpected);
+                break;
+        }
+    }
+}
+
+/// <summary>Headers that every answer carries (IN13). Personal data is never stored by a browser or a proxy; the wall sets its own rule.</summary>
+internal sealed class SafeHeaders(RequestDelegate next, IHostEnvironment environment)
+{
+    public Task InvokeAsync(HttpContext http)
+    {
+        var headers = http.Response.Headers;
+        headers.XContentTypeOptions = "nosniff";
+        headers["Referrer-Policy"] = "no-referrer";
+        headers.ContentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+        if (environment.IsProduction()) headers.StrictTransportSecurity = "max-age=31536000";
+        if (http.Request.Path.StartsWithSegments("/api", StringComparison.Ordinal)) headers.CacheControl = "no-store";
+        return next(http);
+    }
+}

@@ -1,0 +1,122 @@
+using System.Text.Encodings.Web;
+using Backend.Domain.Accounts;
+using Backend.Platform.Errors;
+using Backend.Platform.Persistence;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.Extensions.Options;
+using Npgsql;
+
+namespace Backend.Platform.Security;
+
+/// <summary>
+/// Three ways to say who calls: a bearer token in the header (mini-program), the cookie of a display session (a staff wall in a browser), and
+/// for the hub alone a single-use ticket in the query (RL09). A token in a query string is never read.
+/// </summary>
+internal static class Authentication
+{
+    public const string DisplayCookie = "display";
+    public const string HubPath = "/hubs/live";
+    private const string Choose = "choose", Display = "display", HubTicket = "hub-ticket";
+
+    public static IServiceCollection AddBackendAuthentication(this IServiceCollection services)
+    {
+        services.AddAuthentication(Choose)
+            .AddPolicyScheme(Choose, null, o => o.ForwardDefaultSelector = http =>
+                http.Request.Headers.ContainsKey("Authorization") ? JwtBearerDefaults.AuthenticationScheme
+                : http.Request.Path.StartsWithSegments(HubPath, StringComparison.Ordinal) && http.Request.Query.ContainsKey("ticket") ? HubTicket
+                : http.Request.Cookies.ContainsKey(DisplayCookie) ? Display
+                : JwtBearerDefaults.AuthenticationScheme)
+            .AddJwtBearer()
+            .AddScheme<AuthenticationSchemeOptions, DisplayHandler>(Display, null)
+            .AddScheme<AuthenticationSchemeOptions, HubTicketHandler>(HubTicket, null);
+        services.AddOptions<JwtBearerOptions>(JwtBearerDefaults.AuthenticationScheme).Configure<Tokens, TimeProvider>((jwt, tokens, clock) =>
+        {
+            jwt.TimeProvider = clock;
+            jwt.MapInboundClaims = false;
+            jwt.TokenValidationParameters = tokens.Validation;
+            jwt.IncludeErrorDetails = false;
+            jwt.Events = new JwtBearerEvents
+            {
+                OnChallenge = async challenge =>
+                {
+                    challenge.HandleResponse();
+                    await Problems.WriteAsync(challenge.HttpContext, Problems.NotSignedIn);
+                },
+            };
+        });
+        services.AddAuthorization(o => o.FallbackPolicy = null);
+        return services;
+    }
+
+    /// <summary>Finds the session of a cookie by its hash and gives its principal.</summary>
+    private sealed class DisplayHandler(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers, UrlEncoder encoder, AppDataSource source, TimeProvider clock)
+        : AuthenticationHandler<AuthenticationSchemeOptions>(options, loggers, encoder)
+    {
+        protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
+        {
+            var found = await SignIn.FindSessionAsync(source, [Tokens.Hash(Request.Cookies[DisplayCookie] ?? "")], Context.RequestAborted);
+            return found is { Kind: SessionKind.Display, EndedAt: null } && found.ExpiresAt > clock.GetUtcNow()
+                ? AuthenticateResult.Success(new AuthenticationTicket(SessionClaims.Principal(found.AccountId, found.Id, Scheme.Name), Scheme.Name))
+                : AuthenticateResult.NoResult();
+        }
+
+        protected override Task HandleChallengeAsync(AuthenticationProperties properties) => Problems.WriteAsync(Context, Problems.SessionEnded);
+    }
+
+    /// <summary>Takes a hub ticket, once.</summary>
+    private sealed class HubTicketHandler(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers, UrlEncoder encoder, AppDataSource source, TimeProvider clock)
+        : AuthenticationHandler<AuthenticationSchemeOptions>(options, loggers, encoder)
+    {
+        protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
+        {
+            // A ticket opens a WebSocket and nothing else: no negotiation, no long polling.
+            if (!Context.WebSockets.IsWebSocketRequest) return AuthenticateResult.NoResult();
+            var taken = await SignIn.TakeTicketAsync(source, Request.Query["ticket"].ToString(), TicketPurpose.Hub, clock.GetUtcNow(), Context.RequestAborted);
+            return taken is { } t
+                ? AuthenticateResult.Success(new AuthenticationTicket(SessionClaims.Principal(t.AccountId, t.SessionId, Scheme.Name), Scheme.Name))
+                : AuthenticateResult.NoResult();
+        }
+
+        protected override Task HandleChallengeAsync(AuthenticationProperties properties) => Problems.WriteAsync(Context, Problems.TicketInvalid);
+    }
+}
+
+internal sealed record FoundSession(
+    Guid Id, Guid AccountId, SessionKind Kind, bool IsCurrent, DateTimeOffset? RotatedAt, DateTimeOffset LastUsedAt, DateTimeOffset ExpiresAt, DateTimeOffset? EndedAt);
+
+internal sealed record TakenTicket(Guid AccountId, Guid SessionId, Guid? NodeId);
+
+/// <summary>What must be found before an account is known: through the sign-in functions alone, which see only these columns.</summary>
+internal static class SignIn
+{
+    public static async Task<Guid?> FindAccountAsync(AppDataSource source, byte[] openIdIndex, CancellationToken cancellation)
+    {
+        await using var command = source.Source.CreateCommand("select app.account_of_open_id(@index)");
+        command.Parameters.Add(new NpgsqlParameter("index", openIdIndex));
+        return await command.ExecuteScalarAsync(cancellation) as Guid?;
+    }
+
+    public static async Task<FoundSession?> FindSessionAsync(AppDataSource source, byte[][] hashes, CancellationToken cancellation)
+    {
+        await using var command = source.Source.CreateCommand("select * from app.session_of_token(@hashes)");
+        command.Parameters.Add(new NpgsqlParameter("hashes", hashes));
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        if (!await reader.ReadAsync(cancellation)) return null;
+        DateTimeOffset? Moment(int i) => reader.IsDBNull(i) ? null : reader.GetFieldValue<DateTimeOffset>(i);
+        return new FoundSession(reader.GetGuid(0), reader.GetGuid(1), SnakeCase.Parse<SessionKind>(reader.GetString(2)), reader.GetBoolean(3),
+            Moment(4), Moment(5)!.Value, Moment(6)!.Value, Moment(7));
+    }
+
+    public static async Task<TakenTicket?> TakeTicketAsync(AppDataSource source, string ticket, TicketPurpose purpose, DateTimeOffset now, CancellationToken cancellation)
+    {
+        await using var command = source.Source.CreateCommand("select * from app.take_ticket(@hash, @purpose, @now)");
+        command.Parameters.Add(new NpgsqlParameter("hash", Tokens.Hash(ticket)));
+        command.Parameters.Add(new NpgsqlParameter("purpose", SnakeCase.Of(purpose)));
+        command.Parameters.Add(new NpgsqlParameter("now", now));
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        return await reader.ReadAsync(cancellation)
+            ? new TakenTicket(reader.GetGuid(0), reader.GetGuid(1), reader.IsDBNull(2) ? null : reader.GetGuid(2))
+            : null;
+    }
+}

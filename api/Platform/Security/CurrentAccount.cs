@@ -1,0 +1,33 @@
+using Backend.Domain.Grid;
+using Backend.Platform.Persistence;
+
+namespace Backend.Platform.Security;
+
+/// <summary>Who calls, and what this operation may reach. Filled by <see cref="Guard"/> before the handler runs; the scope of the request's transaction.</summary>
+internal sealed class CurrentAccount : IScopeSource
+{
+    private Rights? _rights;
+
+    public bool IsSignedIn => _rights is not null;
+
+    public Guid Id => Signed.AccountId;
+
+    public Guid SessionId => Signed.SessionId;
+
+    public Rights Rights => Signed;
+
+    public string Operation { get; private set; } = "";
+
+    /// <summary>Roles held now that may do this operation.</summary>
+    public IReadOnlyList<Role> Roles { get; private set; } = [];
+
+    public Scope Current { get; private set; } = Scope.Nobody;
+
+    public void Enter(string operation, Rights? rights, IReadOnlyList<Role> roles, Scope scope) =>
+        (Operation, _rights, Roles, Current) = (operation, rights, roles, scope);
+
+    /// <summary>Sign-in: the account is known only after the identity was found; from here on its own rows are visible, and nothing else.</summary>
+    public void Become(Guid account) => Current = new Scope(account, [], []);
+
+    private Rights Signed => _rights ?? throw new InvalidOperationException("Nobody is signed in.");
+}

@@ -1,0 +1,65 @@
+using Backend.Domain.Accounts;
+using Backend.Platform.Audit;
+using Backend.Platform.Errors;
+
+namespace Backend.Platform.Security;
+
+/// <summary>
+/// Stands before every endpoint, before its input is read: looks its operation up in the policy table, checks that the session is valid now,
+/// and gives the request the scope of exactly those roles that may do it. Default deny: an endpoint without a row answers 403.
+/// </summary>
+internal sealed class Guard(RequestDelegate next, PolicyTable policy, RightsCache cache)
+{
+    public async Task InvokeAsync(HttpContext http, CurrentAccount me, AuditWriter audit)
+    {
+        var endpoint = http.GetEndpoint();
+        // What is no route of ours is the framework's own refusal: 404, 405, 415.
+        if (endpoint is not RouteEndpoint || endpoint.Metadata.GetMetadata<UnguardedAttribute>() is not null)
+        {
+            await next(http);
+            return;
+        }
+
+        var operation = endpoint.Metadata.GetMetadata<IEndpointNameMetadata>()?.EndpointName ?? "";
+        var row = policy.Find(operation);
+        if (row is { Anonymous: true })
+        {
+            me.Enter(operation, null, [], Persistence.Scope.Nobody);
+            await next(http);
+            return;
+        }
+
+        if (http.User.Identity?.IsAuthenticated != true || SessionClaims.SessionId(http.User) is not { } session)
+        {
+            await Problems.WriteAsync(http, Problems.NotSignedIn);
+            return;
+        }
+
+        var rights = await cache.OfAsync(session, http.RequestAborted);
+        if (rights is null || rights.AccountId != SessionClaims.AccountId(http.User))
+        {
+            await Problems.WriteAsync(http, Problems.SessionEnded);
+            return;
+        }
+
+        var roles = row is null ? [] : rights.Roles.Select(r => r.Role).Where(row.Allows).ToList();
+        // A display row counts whatever roles the account has; the roles decide what it may reach.
+        var allowed = row is not null && (rights.Kind == SessionKind.Display ? row.Display : roles.Count > 0);
+        me.Enter(operation, rights, roles, rights.ScopeOf(r => row?.Allows(r) == true));
+        if (!allowed)
+        {
+            await audit.RefusalAsync(Problems.OperationNotAllowed.Code, http.RequestAborted);
+            await Problems.WriteAsync(http, Problems.OperationNotAllowed);
+            return;
+        }
+
+        await next(http);
+    }
+}
+
+/// <summary>An endpoint that is no operation of the api: health, the page's files, the document. Each names why.</summary>
+[AttributeUsage(AttributeTargets.Method | AttributeTargets.Class)]
+internal sealed class UnguardedAttribute(string why) : Attribute
+{
+    public string Why => why;
+}
