@@ -1,4 +1,5 @@
 using Backend.Platform.Outbox;
+using Backend.Platform.WeChat;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 
@@ -11,6 +12,7 @@ internal static class PersistenceRegistration
         services.AddSingleton(new AppDataSource(Open(configuration, "App")));
         services.AddSingleton(new WorkerDataSource(Open(configuration, "Worker")));
         services.AddSingleton<OutboxSignal>();
+        services.AddSingleton<ISharedTokenStore, WeChatTokenStore>();
         services.AddScoped(s => s.GetRequiredService<BackendDbFactory>().Build(
             s.GetRequiredService<AppDataSource>().Source, s.GetRequiredService<IScopeSource>()));
         services.AddSingleton<BackendDbFactory>();
