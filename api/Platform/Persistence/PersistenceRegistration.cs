@@ -1,4 +1,5 @@
 using Backend.Platform.Outbox;
+using Backend.Platform.WeChat;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 
@@ -13,6 +14,7 @@ internal static class PersistenceRegistration
         services.AddSingleton<GridMap>();
         services.AddSingleton<ReferenceData>();
         services.AddSingleton<OutboxSignal>();
+        services.AddSingleton<ISharedTokenStore, WeChatTokenStore>();
         services.AddScoped(s => s.GetRequiredService<BackendDbFactory>().Build(
             s.GetRequiredService<AppDataSource>().Source, s.GetRequiredService<IScopeSource>()));
         services.AddSingleton<BackendDbFactory>();

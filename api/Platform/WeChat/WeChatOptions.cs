@@ -1,0 +1,69 @@
+using System.Net;
+using Microsoft.Extensions.Options;
+
+namespace Backend.Platform.WeChat;
+
+/// <summary>Section <c>WeChat</c> of the configuration. Checked at start; a bad value stops the start with a reason that never repeats a secret (RL23).</summary>
+internal sealed class WeChatOptions
+{
+    public const string Section = "WeChat";
+
+    /// <summary>Where WeChat answers. Anything but HTTPS is taken only for a loopback address (the local sandbox, the tests' stub).</summary>
+    public Uri BaseAddress { get; set; } = new("https://api.weixin.qq.com");
+
+    public string AppId { get; set; } = "";
+    public string AppSecret { get; set; } = "";
+
+    /// <summary>Template of the employment message that tells a leader of a red household.</summary>
+    public string RedAlarmTemplate { get; set; } = "";
+
+    /// <summary>Page of the mini-program that a message opens, as in app.json (no leading slash).</summary>
+    public string MiniProgramPage { get; set; } = "";
+
+    /// <summary>Limit of one exchange, from the connection to the last byte of the answer. At most 5 s: a person waits for a login.</summary>
+    public TimeSpan AnswerLimit { get; set; } = TimeSpan.FromSeconds(5);
+
+    public TimeSpan ConnectLimit { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>First pause before a repeat after WeChat's definite "busy" (-1); doubled each time, with jitter.</summary>
+    public TimeSpan RetryDelay { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Calls at once in each group (login, token, messages); twice as many may wait.</summary>
+    public int ParallelCalls { get; set; } = 32;
+}
+
+internal sealed class WeChatOptionsCheck : IValidateOptions<WeChatOptions>
+{
+    public ValidateOptionsResult Validate(string? name, WeChatOptions options)
+    {
+        var faults = new List<string>();
+
+        var address = options.BaseAddress;
+        if (!address.IsAbsoluteUri || address.Scheme is not ("https" or "http")) faults.Add("WeChat:BaseAddress must be an absolute https address.");
+        else
+        {
+            if (address.Scheme != Uri.UriSchemeHttps && !IsLoopback(address)) faults.Add("WeChat:BaseAddress must be https (http only for a loopback address).");
+            if (address.AbsolutePath != "/" || address.Query.Length > 0 || address.Fragment.Length > 0 || address.UserInfo.Length > 0)
+                faults.Add("WeChat:BaseAddress must be scheme and host alone.");
+        }
+
+        if (!IsWord(options.AppId, 1, 64)) faults.Add("WeChat:AppId is missing or has characters that no AppId has.");
+        if (!IsWord(options.AppSecret, 16, 128)) faults.Add("WeChat:AppSecret is missing, shorter than 16 characters, or has characters that no secret has.");
+        if (!IsWord(options.RedAlarmTemplate, 1, 128)) faults.Add("WeChat:RedAlarmTemplate is missing or has characters that no template id has.");
+        if (options.MiniProgramPage.Length is 0 or > 256 || options.MiniProgramPage[0] == '/' || options.MiniProgramPage.Any(c => c is <= ' ' or >= '\x7f'))
+            faults.Add("WeChat:MiniProgramPage must be a page as in app.json, without a leading slash.");
+
+        if (options.AnswerLimit <= TimeSpan.Zero || options.AnswerLimit > TimeSpan.FromSeconds(5)) faults.Add("WeChat:AnswerLimit must be above 0 and at most 5 s.");
+        if (options.ConnectLimit <= TimeSpan.Zero || options.ConnectLimit > options.AnswerLimit) faults.Add("WeChat:ConnectLimit must be above 0 and at most AnswerLimit.");
+        if (options.RetryDelay < TimeSpan.Zero || options.RetryDelay > TimeSpan.FromSeconds(5)) faults.Add("WeChat:RetryDelay must be between 0 and 5 s.");
+        if (options.ParallelCalls is < 1 or > 1024) faults.Add("WeChat:ParallelCalls must be between 1 and 1024.");
+
+        return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
+    }
+
+    internal static bool IsLoopback(Uri address) =>
+        address.Host == "localhost" || (IPAddress.TryParse(address.Host.Trim('[', ']'), out var ip) && IPAddress.IsLoopback(ip));
+
+    private static bool IsWord(string value, int shortest, int longest) =>
+        value.Length >= shortest && value.Length <= longest && value.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-');
+}
