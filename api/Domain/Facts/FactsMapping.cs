@@ -16,7 +16,7 @@ internal static class FactsMapping
     /// <param name="day">The Shanghai day.</param>
     /// <param name="rules">The parameters of the household's place on that day.</param>
     /// <param name="cadence">The cadence of the kept tier (<see cref="TierEngine.Kept"/>): Y11 counts by it.</param>
-    public static Facts Read(FactsSnapshot snapshot, DateOnly day, RuleParameters rules, Cadence cadence) =>
+    public static HouseholdFacts Read(FactsSnapshot snapshot, DateOnly day, RuleParameters rules, Cadence cadence) =>
         new FactsReader(snapshot, day, rules).Read(cadence);
 
     /// <summary>Full years on a day; born on 29 February counts from 28 February in other years.</summary>
@@ -67,7 +67,7 @@ internal sealed class FactsReader
         }
     }
 
-    public Facts Read(Cadence cadence)
+    public HouseholdFacts Read(Cadence cadence)
     {
         var registry = Registry();
         var income = NetIncome(_day);
@@ -79,7 +79,7 @@ internal sealed class FactsReader
         var approvals = _snapshot.Approvals;
         var identified = RunStart(RegisterStatus.Monitored, mustBeLast: true);
         var eliminated = RunStart(RegisterStatus.Eliminated, mustBeLast: false);
-        var facts = new Facts
+        var facts = new HouseholdFacts
         {
             Day = _day,
             Registry = registry,

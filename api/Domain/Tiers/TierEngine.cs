@@ -19,7 +19,7 @@ internal static class TierEngine
     /// <param name="current">The tier on the tile.</param>
     /// <param name="state">Its state. A red without one counts as confirmed where the register holds the household as monitored or eliminated.</param>
     /// <param name="rules">The parameters of the household's place on that day.</param>
-    public static Evaluation Evaluate(Facts.Facts facts, Tier current, TierState? state, RuleParameters rules)
+    public static Evaluation Evaluate(HouseholdFacts facts, Tier current, TierState? state, RuleParameters rules)
     {
         var fired = Rules.Fired(facts, rules);
         var engine = fired.Count == 0 ? Tier.Green : fired[0].Tier;
@@ -42,11 +42,11 @@ internal static class TierEngine
     /// H3: the snapshot with the household's major events recorded as settled, so that the mapping leaves them out; null while the home visit
     /// or the two approvers are missing. Other red rules are settled only once they no longer hold.
     /// </summary>
-    public static FactsSnapshot? Settle(FactsSnapshot snapshot, Facts.Facts facts, RuleParameters rules) =>
+    public static FactsSnapshot? Settle(FactsSnapshot snapshot, HouseholdFacts facts, RuleParameters rules) =>
         WayOut.OfProvisionalRed(facts, rules).Count == 0 ? snapshot.WithSettled(facts.MajorEvents) : null;
 
     private static (Tier Tier, TierState? State, IReadOnlyList<Blocker> Blockers) Decide(
-        Facts.Facts facts, RuleParameters rules, List<Reason> fired, Tier engine, Tier current, TierState? state)
+        HouseholdFacts facts, RuleParameters rules, List<Reason> fired, Tier engine, Tier current, TierState? state)
     {
         var kept = Kept(current, state);
         var isMonitored = Has(fired, "R1");
@@ -77,7 +77,7 @@ internal static class TierEngine
     private static (Tier, TierState?, IReadOnlyList<Blocker>) Fall(Tier kept, TierState? state, Tier engine, IReadOnlyList<Blocker> unmet) =>
         unmet.Count == 0 && engine < kept ? (engine, null, []) : (kept, state, unmet);
 
-    private static bool IsConfirmed(Facts.Facts facts, TierState? state) =>
+    private static bool IsConfirmed(HouseholdFacts facts, TierState? state) =>
         state is null ? facts.Registry.Value is RegisterStatus.Monitored or RegisterStatus.Eliminated : state == TierState.Confirmed;
 
     private static bool Has(List<Reason> fired, string rule) => fired.Exists(reason => reason.Rule == rule);
@@ -87,7 +87,7 @@ internal static class TierEngine
 internal static class Rules
 {
     /// <summary>The rules that hold, with threshold and facts; empty means G0.</summary>
-    public static List<Reason> Fired(Facts.Facts f, RuleParameters p)
+    public static List<Reason> Fired(HouseholdFacts f, RuleParameters p)
     {
         var fired = new List<Reason>();
         var size = f.HouseholdSize.Value;
@@ -174,7 +174,7 @@ internal static class Rules
     }
 
     /// <summary>Y11: income not checked for a year, no counted visit for twice the cadence, or an asked fact without an answer.</summary>
-    private static void Unknown(Facts.Facts f, RuleParameters p, List<Reason> fired)
+    private static void Unknown(HouseholdFacts f, RuleParameters p, List<Reason> fired)
     {
         var isStale = f.IncomeCheckedDaysAgo.IsUnknown || f.IncomeCheckedDaysAgo.Value > p.IncomeStaleDays;
         var isUnvisited = f.NoVisitFactor.Value > 2;
@@ -186,7 +186,7 @@ internal static class Rules
         fired.Add(new Reason("Y11", Tier.Yellow, $"收入 {p.IncomeStaleDays} 天内核算过，两个随访周期内有计入的随访，应询问的情况均已了解", facts));
     }
 
-    private static IEnumerable<string> UnknownKeys(Facts.Facts f) => f.Unknowns.Select(unknown => unknown.Fact)
+    private static IEnumerable<string> UnknownKeys(HouseholdFacts f) => f.Unknowns.Select(unknown => unknown.Fact)
         .Concat(Known(
             (f.NetIncome12m.IsUnknown, FactKeys.NetIncome12m), (f.HouseholdSize.IsUnknown, FactKeys.HouseholdSize), (f.Dropout.IsUnknown, FactKeys.Dropout),
             (f.HousingGrade.IsUnknown, FactKeys.HousingGrade), (f.WaterSafe.IsUnknown, FactKeys.WaterSafe),
@@ -209,7 +209,7 @@ internal static class Rules
 internal static class WayOut
 {
     /// <summary>H2. While R1 holds the tier stays; with nothing missing, staff may record the mark that the register eliminates the risk.</summary>
-    public static IReadOnlyList<Blocker> OfConfirmedRed(Facts.Facts f, RuleParameters p, IReadOnlyList<Reason> fired)
+    public static IReadOnlyList<Blocker> OfConfirmedRed(HouseholdFacts f, RuleParameters p, IReadOnlyList<Reason> fired)
     {
         var unmet = new List<Blocker>();
         var isNatural = f.NaturalElimination.Value;
@@ -231,10 +231,10 @@ internal static class WayOut
     }
 
     /// <summary>H3: a recent visit at home and two different approvers.</summary>
-    public static IReadOnlyList<Blocker> OfProvisionalRed(Facts.Facts f, RuleParameters p) => [.. HomeVisit("H3a", f, p), .. TwoApprovers("H3b", f)];
+    public static IReadOnlyList<Blocker> OfProvisionalRed(HouseholdFacts f, RuleParameters p) => [.. HomeVisit("H3a", f, p), .. TwoApprovers("H3b", f)];
 
     /// <summary>H4.</summary>
-    public static IReadOnlyList<Blocker> OfYellow(Facts.Facts f, RuleParameters p) =>
+    public static IReadOnlyList<Blocker> OfYellow(HouseholdFacts f, RuleParameters p) =>
     [
         .. f.DaysWithoutSignal.IsKnown && f.DaysWithoutSignal.Value >= p.YellowClearDays ? []
             : new[] { new Blocker("H4a", $"连续 {p.YellowClearDays} 天无预警信号：已有 {f.DaysWithoutSignal.Value} 天") },
@@ -243,7 +243,7 @@ internal static class WayOut
     ];
 
     /// <summary>H5, once O1 has ended.</summary>
-    public static IReadOnlyList<Blocker> OfOrange(Facts.Facts f, RuleParameters p) =>
+    public static IReadOnlyList<Blocker> OfOrange(HouseholdFacts f, RuleParameters p) =>
     [
         .. f.DaysSinceEliminated.IsKnown && f.DaysSinceEliminated.Value >= p.OrangeMinDays ? []
             : new[]
@@ -255,9 +255,9 @@ internal static class WayOut
         .. TwoApprovers("H5b", f),
     ];
 
-    private static Blocker[] HomeVisit(string id, Facts.Facts f, RuleParameters p) =>
+    private static Blocker[] HomeVisit(string id, HouseholdFacts f, RuleParameters p) =>
         f.LastHomeVisitDaysAgo.IsKnown && f.LastHomeVisitDaysAgo.Value <= p.VerifyVisitDays ? [] : [new Blocker(id, $"最近 {p.VerifyVisitDays} 天内没有入户随访")];
 
-    private static Blocker[] TwoApprovers(string id, Facts.Facts f) =>
+    private static Blocker[] TwoApprovers(string id, HouseholdFacts f) =>
         f.Approvals.Value >= 2 ? [] : [new Blocker(id, $"需要两名不同人员审批：已有 {f.Approvals.Value} 名")];
 }

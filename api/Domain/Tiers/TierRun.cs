@@ -12,7 +12,7 @@ namespace Backend.Domain.Tiers;
 /// needs its own), orange to red counts a relapse (H6), and the day since which no signal has held is kept (H4a).
 /// </param>
 /// <param name="NextEvaluationOn">Null when no date that lies ahead changes the answer.</param>
-internal sealed record TierRun(Facts.Facts Facts, Evaluation Evaluation, FactsSnapshot Snapshot, DateOnly? NextEvaluationOn)
+internal sealed record TierRun(HouseholdFacts Facts, Evaluation Evaluation, FactsSnapshot Snapshot, DateOnly? NextEvaluationOn)
 {
     /// <param name="snapshot">The household's snapshot with the change already in it.</param>
     /// <param name="tier">Tier of the household.</param>

@@ -12,9 +12,9 @@ namespace Backend.Features.Admin;
 /// </summary>
 internal sealed record CaseFile(RuleParameters Rules, IReadOnlyList<CaseFile.Case> Cases)
 {
-    public sealed record Case(string Id, Tier Tier, TierState? State, Facts Facts);
+    public sealed record Case(string Id, Tier Tier, TierState? State, HouseholdFacts Facts);
 
-    private static readonly FrozenDictionary<string, Func<Facts, JsonElement, Facts>> s_facts = new Dictionary<string, Func<Facts, JsonElement, Facts>>
+    private static readonly FrozenDictionary<string, Func<HouseholdFacts, JsonElement, HouseholdFacts>> s_facts = new Dictionary<string, Func<HouseholdFacts, JsonElement, HouseholdFacts>>
     {
         [FactKeys.Registry] = (f, e) => f with { Registry = Word(e, RegisterStatus.None, ("lifted", RegisterStatus.Lifted), ("monitored", RegisterStatus.Monitored), ("eliminated", RegisterStatus.Eliminated), ("general", RegisterStatus.General), ("none", RegisterStatus.None)) },
         [FactKeys.HouseholdSize] = (f, e) => f with { HouseholdSize = Asked(e, Count, 0) },
@@ -124,7 +124,7 @@ internal sealed record CaseFile(RuleParameters Rules, IReadOnlyList<CaseFile.Cas
                 ? Word<TierState?>(kept, null, ("provisional", TierState.Provisional), ("confirmed", TierState.Confirmed), ("unassessed", TierState.Unassessed)).Value
                 : null;
             if (!example.TryGetProperty("facts", out var given)) throw new FormatException("缺少 facts");
-            var facts = new Facts { Day = today };
+            var facts = new HouseholdFacts { Day = today };
             foreach (var fact in Expect(given, JsonValueKind.Object, "facts 应为对象").EnumerateObject())
             {
                 if (!s_facts.TryGetValue(fact.Name, out var set)) throw new FormatException($"没有规则读取“{fact.Name}”");

@@ -40,7 +40,7 @@ internal sealed record UnknownFact(string Fact, SubjectKind Subject, Guid? Subje
 /// <see cref="Day"/>. A property that is left alone is known as normal, but for the three that are unknown when nobody says them: size, net
 /// income and the day of the income check.
 /// </summary>
-internal sealed record Facts
+internal sealed record HouseholdFacts
 {
     public required DateOnly Day { get; init; }
 
