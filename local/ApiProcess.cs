@@ -49,14 +49,14 @@ internal sealed class ApiProcess : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _child.StopAsync((UnixSignal.Term, TimeSpan.FromSeconds(1.2)));
+        await _child.StopAsync((UnixSignal.Term, TimeSpan.FromSeconds(1)));
         _child.Dispose();
     }
 
     private static Dictionary<string, string?> WeChat(LaunchOptions options) => new()
     {
         ["WeChat:BaseAddress"] = options.StartPage.ToString(),
-        ["WeChat:AppId"] = "wx0000000000local",
+        ["WeChat:AppId"] = StartPage.SandboxAppId,
         ["WeChat:RedAlarmTemplate"] = "local-red-alarm",
         ["WeChat:MiniProgramPage"] = "pages/alarm/index",
     };

@@ -11,7 +11,15 @@ internal sealed class DemoDatabase(PostgresServer postgres, Secrets secrets)
     public async Task MigrateAsync(CancellationToken cancellation)
     {
         await RolesScript.RunAsync(postgres.SuperuserConnectionString(), secrets, Name, cancellation);
-        await Migrator.MigrateAsync(postgres.ConnectionString("backend_owner", secrets.OwnerPassword, Name, pooled: false), cancellation);
+        try
+        {
+            await Migrator.MigrateAsync(postgres.ConnectionString("backend_owner", secrets.OwnerPassword, Name, pooled: false), cancellation);
+        }
+        catch (PostgresException mismatch)
+        {
+            // Data of another branch or of an unreleased migration that has changed since.
+            throw new Refusal($"已有的演示数据与这份代码不符，迁移失败：{mismatch.MessageText}\n请执行 make reset，然后重新 make run。");
+        }
     }
 
     public async Task<bool> IsEmptyAsync(CancellationToken cancellation)

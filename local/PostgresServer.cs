@@ -99,11 +99,11 @@ internal sealed class PostgresServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Fast shutdown, then immediate: at most two seconds; the write-ahead log keeps what was committed in either case.</summary>
+    /// <summary>Fast shutdown, then immediate: a second and a bit; the write-ahead log keeps what was committed in either case.</summary>
     public async Task StopAsync()
     {
         if (_child is not { } child) return;
-        await child.StopAsync((UnixSignal.Int, TimeSpan.FromSeconds(1)), (UnixSignal.Quit, TimeSpan.FromSeconds(0.5)));
+        await child.StopAsync((UnixSignal.Int, TimeSpan.FromSeconds(0.8)), (UnixSignal.Quit, TimeSpan.FromSeconds(0.4)));
         child.Dispose();
         _child = null;
     }

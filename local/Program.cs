@@ -31,7 +31,7 @@ try
     }
 
     Say("启动微信沙箱与起始页…");
-    await using var page = await StartPage.StartAsync(options, stop.Token);
+    await using var page = await StartPage.StartAsync(options, secrets, stop.Token);
 
     Say("启动 api…");
     await using var api = await ApiProcess.StartAsync(options, database.Settings(), stop.Token);

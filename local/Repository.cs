@@ -5,17 +5,18 @@ internal static class Repository
 {
     public static string Root { get; } = FindRoot();
 
-    /// <summary>The api as this build made it: the same configuration and framework as the running program.</summary>
-    public static string BackendAssembly
+    public static string BackendAssembly => Built("api", "Backend.dll");
+
+    public static string LauncherAssembly => Built("local", "Local.dll");
+
+    /// <summary>A program as this build made it: the same configuration and framework as the running one.</summary>
+    private static string Built(string project, string assembly)
     {
-        get
-        {
-            // …/local/bin/Debug/net10.0/ → Debug/net10.0
-            var output = Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory);
-            var framework = Path.GetFileName(output);
-            var configuration = Path.GetFileName(Path.GetDirectoryName(output)!);
-            return Path.Combine(Root, "api/bin", configuration, framework, "Backend.dll");
-        }
+        // …/local/bin/Debug/net10.0/ → Debug/net10.0
+        var output = Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory);
+        var framework = Path.GetFileName(output);
+        var configuration = Path.GetFileName(Path.GetDirectoryName(output)!);
+        return Path.Combine(Root, project, "bin", configuration, framework, assembly);
     }
 
     private static string FindRoot()

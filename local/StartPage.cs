@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Unicode;
+using Local.Sandbox;
 
 namespace Local;
 
@@ -22,14 +23,18 @@ internal sealed class StartPage : IAsyncDisposable
         _api = api;
     }
 
-    public static async Task<StartPage> StartAsync(LaunchOptions options, CancellationToken cancellation)
+    public const string SandboxAppId = "wx0000000000local";
+
+    public static async Task<StartPage> StartAsync(LaunchOptions options, Secrets secrets, CancellationToken cancellation)
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory, EnvironmentName = "Local" });
         builder.Configuration["AllowedHosts"] = "127.0.0.1;localhost";
         builder.WebHost.UseUrls(options.StartPage.ToString());
         builder.Logging.ClearProviders().AddConsole().SetMinimumLevel(LogLevel.Warning);
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromMilliseconds(300));
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromMilliseconds(200));
+        builder.Services.AddWeChatSandbox(SandboxAppId, secrets.WeChatSecret);
         var app = builder.Build();
+        app.MapWeChatSandbox();
 
         var api = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = options.Api, Timeout = TimeSpan.FromSeconds(10) };
         Map(app, options, new DemoClient(api));
@@ -39,7 +44,7 @@ internal sealed class StartPage : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
+        using var patience = new CancellationTokenSource(TimeSpan.FromMilliseconds(200));
         await _app.StopAsync(patience.Token);
         await _app.DisposeAsync();
         _api.Dispose();
