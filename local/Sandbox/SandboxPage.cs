@@ -17,7 +17,7 @@ internal static class SandboxPage
             font-family: system-ui, "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "WenQuanYi Zen Hei", sans-serif; }
           header { background: var(--deep); color: #fff; padding: 32px 24px; }
           header > div, main { max-width: 860px; margin: 0 auto; }
-          main { padding: 0 24px; }
+          main { max-width: 908px; padding: 0 24px; }
           h1 { margin: 0 0 8px; font-size: 28px; font-weight: 600; letter-spacing: .02em; }
           header p { margin: 0; color: #cfe0de; }
           #state { display: flex; justify-content: space-between; align-items: baseline; padding: 16px 0; border-bottom: 1px solid var(--line); color: var(--soft); }
