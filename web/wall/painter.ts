@@ -1,13 +1,18 @@
 import { isOverdue } from "./days";
-import type { Block, Layout } from "./layout";
+import { tileAt, type Block, type Layout } from "./layout";
 import { isOpen, Sprites } from "./sprites";
 import type { Tile } from "./store";
 import { BACKGROUND } from "./tiers";
 
-// Paints blocks, not tiles: a change repaints the building it stands in (a few hundred copies from the sprite picture, well under a
-// millisecond), so that the shine of a red tile over its neighbours is right without any bookkeeping. Nothing is allocated a change.
+// A change repaints the building it stands in (a few hundred copies of ready pictures), so that the shine of a red tile over its neighbours
+// is right without any bookkeeping. A frame of a flash repaints the nine cells around the tile, or the building when many flash in it.
+// Nothing is allocated a change.
 
 const FLASH = 2600;
+/** How far the ring of a flash runs, in cells: no further than the free space around a building. */
+const RING = 0.6;
+/** More flashing tiles in one building than this, and the building is repainted whole. */
+const MANY = 12;
 /** With reduced motion a change is marked by a steady frame for so long. */
 const STEADY = 6000;
 /** More flashes at once than this are a reload or a batch; the tiles change colour, the legend and the line below tell the sum. */
@@ -22,6 +27,7 @@ export class Painter {
   private sprites: Sprites | null = null;
   private labels: string[] = [];
   private dirty: boolean[] = [];
+  private flashes: number[] = [];
   private allDirty = true;
   private waiting = false;
   private steadyTimer: ReturnType<typeof setTimeout> | undefined;
@@ -38,6 +44,11 @@ export class Painter {
     if (this.canvas.height !== layout.height) this.canvas.height = layout.height;
     this.sprites = new Sprites(layout.cellWidth - layout.gap, layout.cellHeight - layout.gap);
     this.dirty = layout.blocks.map(() => false);
+    this.flashes = layout.blocks.map(() => 0);
+    // A household that left the wall takes its flash along.
+    let kept = 0;
+    for (const tile of this.flashing) if (tileAt(layout, tile.x, tile.y) === tile) this.flashing[kept++] = tile;
+    this.flashing.length = kept;
     this.c.font = this.headingFont();
     this.labels = layout.blocks.map((block) => this.fit(block.name, block.width - layout.headingHeight * 2.2));
     this.repaintAll();
@@ -79,23 +90,30 @@ export class Painter {
     if (layout === null) return;
     const still = this.still.matches;
     const life = still ? STEADY : FLASH;
-    let kept = 0;
-    for (const tile of this.flashing) {
-      this.dirty[tile.block] = true;
-      if (time - tile.flashAt < life) this.flashing[kept++] = tile;
-      else tile.flashAt = 0;
-    }
-    this.flashing.length = kept;
+    this.flashes.fill(0);
+    for (const tile of this.flashing) this.flashes[tile.block]!++;
     if (this.allDirty) {
       this.c.fillStyle = BACKGROUND;
       this.c.fillRect(0, 0, this.canvas.width, this.canvas.height);
       this.paintBrackets(layout);
     }
     for (let index = 0; index < layout.blocks.length; index++) {
-      if (!this.allDirty && !this.dirty[index]) continue;
-      this.paintBlock(layout, layout.blocks[index]!, index, time, still);
-      this.dirty[index] = false;
+      this.dirty[index] = this.dirty[index]! || this.allDirty || this.flashes[index]! > MANY;
+      if (this.dirty[index]) this.paintBlock(layout, layout.blocks[index]!, this.labels[index]!);
     }
+    // First what flashed is taken back everywhere, then what still flashes is drawn: flashes may overlap.
+    for (const tile of this.flashing) if (!this.dirty[tile.block]) this.paintAround(layout, layout.blocks[tile.block]!, this.labels[tile.block]!, tile);
+    let kept = 0;
+    for (const tile of this.flashing) {
+      if (time - tile.flashAt >= life) {
+        tile.flashAt = 0;
+        continue;
+      }
+      this.flashing[kept++] = tile;
+      this.paintFlash(layout, layout.blocks[tile.block]!, tile, time, still);
+    }
+    this.flashing.length = kept;
+    this.dirty.fill(false);
     this.allDirty = false;
     if (kept === 0) return;
     if (!still) this.ask();
@@ -107,44 +125,67 @@ export class Painter {
     }
   };
 
-  private paintBlock(layout: Layout, block: Block, index: number, time: number, still: boolean): void {
+  private paintBlock(layout: Layout, block: Block, label: string): void {
     const c = this.c;
-    const sprites = this.sprites!;
-    const half = layout.gap >> 1;
     c.save();
     c.beginPath();
     c.rect(block.left, block.top, block.width, block.height);
     c.clip();
     c.fillStyle = BACKGROUND;
     c.fillRect(block.left, block.top, block.width, block.height);
-    let reds = 0;
-    // Green first, then what shines, then the exceptions themselves, so that no shine dims an exception.
-    for (const row of block.rows) {
-      for (const tile of row) {
-        if (tile === undefined) continue;
-        if (tile.tier === "red") reds++;
-        if (tile.tier === "green") sprites.tile(c, tile.x + half, tile.y + half, "green", false, isOverdue(tile.dueDay, this.today));
-      }
-    }
-    for (const row of block.rows) {
-      for (const tile of row) {
-        if (tile !== undefined && (tile.tier === "red" || tile.tier === "orange")) sprites.shine(c, tile.x + half, tile.y + half, tile.tier);
-      }
-    }
-    for (const row of block.rows) {
-      for (const tile of row) {
-        if (tile !== undefined && tile.tier !== "green") {
-          sprites.tile(c, tile.x + half, tile.y + half, tile.tier, isOpen(tile.state), isOverdue(tile.dueDay, this.today));
-        }
-      }
-    }
-    this.paintHeading(layout, block, this.labels[index]!, reds);
-    for (const tile of this.flashing) if (tile.block === index) this.paintFlash(layout, tile, time, still);
+    this.paintCells(layout, block, 0, block.rows.length - 1, 0, block.cols - 1);
+    this.paintHeading(layout, block, label);
     c.restore();
   }
 
-  private paintHeading(layout: Layout, block: Block, label: string, reds: number): void {
+  /** The cell of a tile and the eight around it, as far as they belong to the building. */
+  private paintAround(layout: Layout, block: Block, label: string, tile: Tile): void {
+    const row = Math.round((tile.y - block.y) / layout.cellHeight);
+    if (row === 0) {
+      this.paintBlock(layout, block, label); // the heading is near
+      return;
+    }
+    const col = Math.round((tile.x - block.x) / layout.cellWidth);
+    const left = Math.max(block.left, tile.x - layout.cellWidth);
+    const top = tile.y - layout.cellHeight;
+    const right = Math.min(block.left + block.width, tile.x + layout.cellWidth * 2);
+    const bottom = Math.min(block.top + block.height, tile.y + layout.cellHeight * 2);
     const c = this.c;
+    c.save();
+    c.beginPath();
+    c.rect(left, top, right - left, bottom - top);
+    c.clip();
+    c.fillStyle = BACKGROUND;
+    c.fillRect(left, top, right - left, bottom - top);
+    this.paintCells(layout, block, row - 1, row + 1, col - 1, col + 1);
+    c.restore();
+  }
+
+  /** Green first, then what shines (also from just outside), then the exceptions themselves, so that no shine dims an exception. */
+  private paintCells(layout: Layout, block: Block, row0: number, row1: number, col0: number, col1: number): void {
+    const c = this.c;
+    const sprites = this.sprites!;
+    const half = layout.gap >> 1;
+    for (let pass = 0; pass < 3; pass++) {
+      const wider = pass === 1 ? 1 : 0;
+      for (let r = Math.max(0, row0 - wider); r <= Math.min(block.rows.length - 1, row1 + wider); r++) {
+        const row = block.rows[r]!;
+        for (let n = Math.max(0, col0 - wider); n <= Math.min(row.length - 1, col1 + wider); n++) {
+          const tile = row[n];
+          if (tile === undefined) continue;
+          if (pass === 1) sprites.shine(c, tile.x + half, tile.y + half, tile.tier);
+          else if ((tile.tier === "green") === (pass === 0)) {
+            sprites.tile(c, tile.x + half, tile.y + half, tile.tier, isOpen(tile.state), isOverdue(tile.dueDay, this.today));
+          }
+        }
+      }
+    }
+  }
+
+  private paintHeading(layout: Layout, block: Block, label: string): void {
+    const c = this.c;
+    let reds = 0;
+    for (const row of block.rows) for (const tile of row) if (tile?.tier === "red") reds++;
     const middle = block.y - layout.headingHeight * 0.52;
     c.font = this.headingFont();
     c.textBaseline = "middle";
@@ -178,7 +219,7 @@ export class Painter {
   }
 
   /** One slow swell and a ring that runs outwards, no blinking (at most one flash a change, WCAG 2.3.1). */
-  private paintFlash(layout: Layout, tile: Tile, time: number, still: boolean): void {
+  private paintFlash(layout: Layout, block: Block, tile: Tile, time: number, still: boolean): void {
     const c = this.c;
     const half = layout.gap >> 1;
     const x = tile.x + half;
@@ -186,20 +227,23 @@ export class Painter {
     const w = layout.cellWidth - layout.gap;
     const h = layout.cellHeight - layout.gap;
     const line = Math.max(2, Math.round(Math.min(w, h) * 0.1));
+    c.save();
+    c.beginPath();
+    c.rect(block.left, block.top, block.width, block.height);
+    c.clip();
     c.strokeStyle = "#ffffff";
     c.lineWidth = line;
-    if (still) {
-      c.strokeRect(x - line / 2, y - line / 2, w + line, h + line);
-      return;
+    if (still) c.strokeRect(x - line / 2, y - line / 2, w + line, h + line);
+    else {
+      const t = Math.max(0, Math.min(1, (time - tile.flashAt) / FLASH));
+      c.globalAlpha = 0.8 * (1 - t) * (1 - t);
+      c.fillStyle = "#ffffff";
+      c.fillRect(x, y, w, h);
+      const grow = (1 - (1 - t) * (1 - t)) * Math.min(layout.cellWidth, layout.cellHeight) * RING;
+      c.globalAlpha = 1 - t;
+      c.strokeRect(x - grow, y - grow, w + grow * 2, h + grow * 2);
     }
-    const t = Math.max(0, Math.min(1, (time - tile.flashAt) / FLASH));
-    c.globalAlpha = 0.8 * (1 - t) * (1 - t);
-    c.fillStyle = "#ffffff";
-    c.fillRect(x, y, w, h);
-    const grow = (1 - (1 - t) * (1 - t)) * layout.cellWidth * 1.3;
-    c.globalAlpha = 1 - t;
-    c.strokeRect(x - grow, y - grow, w + grow * 2, h + grow * 2);
-    c.globalAlpha = 1;
+    c.restore();
   }
 
   private headingFont(): string {
