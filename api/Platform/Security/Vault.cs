@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using Backend.Domain.Privacy;
@@ -15,13 +16,13 @@ internal sealed class Vault : IDisposable
     private const int KeyIdLength = 4, NonceLength = 12, TagLength = 16;
 
     private readonly uint _currentKey;
-    private readonly Dictionary<uint, AesGcm> _keys;
+    private readonly Dictionary<uint, Ciphers> _keys;
     private readonly byte[] _indexKey;
 
     public Vault(VaultOptions options)
     {
         _currentKey = options.CurrentKey;
-        _keys = options.Keys.ToDictionary(k => k.Key, k => new AesGcm(Convert.FromBase64String(k.Value), TagLength));
+        _keys = options.Keys.ToDictionary(k => k.Key, k => new Ciphers(Convert.FromBase64String(k.Value)));
         _indexKey = Convert.FromBase64String(options.IndexKey);
         if (!_keys.ContainsKey(_currentKey)) throw new InvalidOperationException($"Vault: no key with the current id {_currentKey}.");
     }
@@ -34,7 +35,10 @@ internal sealed class Vault : IDisposable
         var nonce = span.Slice(KeyIdLength, NonceLength);
         RandomNumberGenerator.Fill(nonce);
         Span<byte> associated = stackalloc byte[128];
-        _keys[_currentKey].Encrypt(nonce, plain, span.Slice(KeyIdLength + NonceLength, plain.Length), span[^TagLength..], Associate(associated, field, rowId));
+        var ciphers = _keys[_currentKey];
+        var cipher = ciphers.Take();
+        cipher.Encrypt(nonce, plain, span.Slice(KeyIdLength + NonceLength, plain.Length), span[^TagLength..], Associate(associated, field, rowId));
+        ciphers.Return(cipher);
         return new Sealed(bytes);
     }
 
@@ -44,11 +48,13 @@ internal sealed class Vault : IDisposable
     public byte[] Open(string field, Guid rowId, Sealed value)
     {
         var span = value.Bytes.AsSpan();
-        if (span.Length < KeyIdLength + NonceLength + TagLength || !_keys.TryGetValue(BinaryPrimitives.ReadUInt32BigEndian(span), out var key))
+        if (span.Length < KeyIdLength + NonceLength + TagLength || !_keys.TryGetValue(BinaryPrimitives.ReadUInt32BigEndian(span), out var ciphers))
             throw new CryptographicException($"{field}: not a sealed value, or sealed with a key that is not known here.");
         var plain = new byte[span.Length - KeyIdLength - NonceLength - TagLength];
         Span<byte> associated = stackalloc byte[128];
-        key.Decrypt(span.Slice(KeyIdLength, NonceLength), span[(KeyIdLength + NonceLength)..^TagLength], span[^TagLength..], plain, Associate(associated, field, rowId));
+        var cipher = ciphers.Take();
+        cipher.Decrypt(span.Slice(KeyIdLength, NonceLength), span[(KeyIdLength + NonceLength)..^TagLength], span[^TagLength..], plain, Associate(associated, field, rowId));
+        ciphers.Return(cipher);
         return plain;
     }
 
@@ -68,6 +74,24 @@ internal sealed class Vault : IDisposable
         var length = Encoding.UTF8.GetBytes(field, buffer);
         rowId.TryWriteBytes(buffer[length..], bigEndian: true, out var written);
         return buffer[..(length + written)];
+    }
+
+    /// <summary>
+    /// Ready ciphers of one key. An <see cref="AesGcm"/> is not made for two threads at once: shared, it gives wrong tags and, worse, wrong ciphertexts.
+    /// One that threw is not returned.
+    /// </summary>
+    private sealed class Ciphers(byte[] key) : IDisposable
+    {
+        private readonly ConcurrentBag<AesGcm> _ready = [];
+
+        public AesGcm Take() => _ready.TryTake(out var cipher) ? cipher : new AesGcm(key, TagLength);
+
+        public void Return(AesGcm cipher) => _ready.Add(cipher);
+
+        public void Dispose()
+        {
+            while (_ready.TryTake(out var cipher)) cipher.Dispose();
+        }
     }
 }
 

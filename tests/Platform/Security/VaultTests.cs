@@ -21,6 +21,32 @@ public class VaultTests
     }
 
     [Fact]
+    public void PD02_many_threads_seal_and_open_at_once()
+    {
+        // Threads of their own, so that they really meet, whatever else the machine does.
+        var failures = 0;
+        var threads = Enumerable.Range(0, 4).Select(n => new Thread(() =>
+        {
+            for (var i = 0; i < 20_000; i++)
+            {
+                var text = $"{n} {i} 患有大病";
+                try
+                {
+                    if (_vault.OpenText(SealedFields.TagValue, _row, _vault.Seal(SealedFields.TagValue, _row, text)) != text) Interlocked.Increment(ref failures);
+                }
+                catch (CryptographicException)
+                {
+                    Interlocked.Increment(ref failures);
+                }
+            }
+        })).ToList();
+        threads.ForEach(t => t.Start());
+        threads.ForEach(t => t.Join());
+
+        Assert.Equal(0, failures);
+    }
+
+    [Fact]
     public void PD02_every_changed_byte_is_noticed()
     {
         var value = _vault.Seal(SealedFields.TagValue, _row, "true");
