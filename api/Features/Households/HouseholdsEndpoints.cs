@@ -8,6 +8,7 @@ internal static class HouseholdsEndpoints
         var households = api.MapGroup("/households").WithTags("Households");
         ListHouseholds.Map(households);
         ReadHousehold.Map(households);
+        ReadDecisionSheet.Map(households);
         ReviseFacts.Map(households);
     }
 }

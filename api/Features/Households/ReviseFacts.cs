@@ -68,6 +68,8 @@ internal static class ReviseFacts
         BackendDb db, CurrentAccount me, ReferenceData references, TierDesk desk, Vault vault, AuditWriter audit, TimeProvider clock, HttpContext http,
         CancellationToken cancellation)
     {
+        // The serialiser's null checks end at the members of a list.
+        if (request.Values.Any(v => v is null)) return Problems.Invalid.Result(new Dictionary<string, string[]> { ["values"] = ["不能含空值"] });
         if (string.IsNullOrEmpty(ifMatch)) return Problems.IfMatchMissing.Result();
 
         // The row lock lets one writer of a household through at a time: the loser sees the winner's revision and gets 412 (RL04).
