@@ -171,7 +171,7 @@ function sheet(entry) {
   const [rule, text, threshold, fact, label, value] = RULES[entry.tier];
   return {
     day: day(0), tier: entry.tier, state: entry.state, ruleSet: "default-1", ruleSetHash: "0".repeat(64), sentence: SENTENCE[entry.tier],
-    reasons: [{ rule, tier: entry.tier, text, threshold, facts: fact === null ? [] : [{ fact, label, value, sources: [{ day: day(-21), source: "visit" }] }] }],
+    reasons: [{ rule, tier: entry.tier, text, threshold, facts: fact === null ? [] : [{ key: fact, name: label, value, text: value, origins: [{ kind: "tag_value", text: label, day: day(-21), sourceText: "随访" }] }] }],
   };
 }
 

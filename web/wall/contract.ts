@@ -88,6 +88,12 @@ export interface DecisionSheet {
     tier: Tier;
     text: string;
     threshold: string | null;
-    facts: { fact: string; label?: string; value: string | null; sources: { day: string | null; source: string | null }[] }[];
+    facts: {
+      key: string;
+      name: string;
+      /** In Chinese, also where nothing is known. */
+      text: string;
+      origins: { text: string; day: string | null; sourceText: string | null }[];
+    }[];
   }[];
 }

@@ -11,12 +11,13 @@ import { doorText, tierText } from "./tiers";
 const VISIT_KIND: Record<string, string> = { home: "入户", phone: "电话", video: "视频", check_in: "报平安" };
 const REGISTER: Record<string, string> = { lifted: "脱贫户", monitored: "监测对象", eliminated: "风险消除", general: "一般农户", none: "未登记" };
 const OCCUPANCY: Record<string, string> = { all_home: "全家在住", part_away: "部分外出", all_away: "举家外出", vacant: "未入住" };
-const SOURCE: Record<string, string> = { visit: "随访", resident: "居民", staff: "后台", department: "部门", import: "导入", derived: "系统计算" };
 const INCOME: Record<string, string> = { below_line: "低于监测线", near_line: "接近监测线", above_line: "高于监测线", unknown: "待补信息" };
 const MEASURE: Record<string, string> = {
   medical_aid: "医疗救助", education_aid: "教育资助", care_service: "照护服务", housing_repair: "住房修缮", temporary_relief: "临时救助",
   job_referral: "岗位推荐", skills_training: "技能培训", public_job: "公益性岗位", small_credit: "小额信贷", industry_support: "产业帮扶",
 };
+/** A fact summed over many rows names its newest few. */
+const MOST_ORIGINS = 3;
 /** After a live change of the open household, the answers settle before they are read again. */
 const READ_AGAIN_AFTER = 400;
 
@@ -155,12 +156,7 @@ export class Panel {
             "",
             h("p", "", mark(reason.tier, false), h("b", "", reason.rule), ` ${reason.text}`, note(reason.threshold === null ? "" : `标准：${reason.threshold}`)),
             ...reason.facts.map((fact) =>
-              h(
-                "p",
-                "fact",
-                `${fact.label ?? fact.fact}：${fact.value ?? "未知"}`,
-                note(...fact.sources.map((from) => [from.day === null ? "" : dayText(from.day, today), SOURCE[from.source ?? ""] ?? ""].filter(Boolean).join(" "))),
-              ),
+              h("p", "fact", `${fact.name}：${fact.text}`, note(...fact.origins.slice(0, MOST_ORIGINS).map((from) => [from.sourceText ?? from.text, from.day === null ? "" : dayText(from.day, today)].filter(Boolean).join(" ")))),
             ),
           ),
         ),
