@@ -1,7 +1,9 @@
 using Backend.Features.Admin;
 using Backend.Features.Grid;
 using Backend.Features.Households;
+using Backend.Features.Notices;
 using Backend.Features.Sessions;
+using Backend.Features.Tiers;
 using Backend.Features.Wall;
 using Backend.Platform;
 using Backend.Platform.OpenApi;
@@ -11,6 +13,7 @@ if (args is ["admin", .. var words]) return await AdminCommands.RunAsync(words);
 var builder = WebApplication.CreateBuilder(args);
 builder.AddPlatform();
 builder.Services.AddSingleton<CodesInUse>();
+builder.Services.AddHostedService<ReevaluateDueHouseholds>();
 
 var app = builder.Build();
 app.UsePlatform();
@@ -20,6 +23,7 @@ api.MapSessions();
 api.MapGrid();
 api.MapWall();
 api.MapHouseholds();
+api.MapNotices();
 
 app.MapWallPage();
 app.MapHealth();
