@@ -35,6 +35,20 @@ internal sealed record TierRun(HouseholdFacts Facts, Evaluation Evaluation, Fact
         return new(facts, evaluation, after, NextEvaluation.After(after, newTier, newState, rules, nodePath, cadences, day));
     }
 
+    /// <summary>
+    /// H7: a fact entered in error, voided by a second person. The tier returns to what it was without it, no home visit needed: the engine runs
+    /// over the tier that stood before the value raised it, so whatever else has happened since raises it again at once.
+    /// </summary>
+    /// <param name="replayed">The snapshot replayed without the voided value (<see cref="FactsSnapshot.WithRows"/>).</param>
+    /// <param name="before">Tier before the change that the value caused (<see cref="TierChange.From"/>).</param>
+    /// <param name="beforeState">State before it.</param>
+    /// <param name="tier">Tier of the household now.</param>
+    public static TierRun OfVoid(
+        FactsSnapshot replayed, Tier before, TierState? beforeState, Tier tier, RuleSet rules, string nodePath,
+        IReadOnlyDictionary<Tier, Cadence> cadences, DateOnly day) => Of(
+            before == Tier.Orange && tier == Tier.Red && replayed.RelapseCount > 0 ? replayed with { RelapseCount = replayed.RelapseCount - 1 } : replayed,
+            before, beforeState, rules, nodePath, cadences, day, isNamed: true);
+
     private static FactsSnapshot After(FactsSnapshot snapshot, Evaluation evaluation, Tier tier, TierState? state, Tier newTier, TierState? newState)
     {
         var isQuiet = evaluation.Reasons is [{ Rule: "G0" }];

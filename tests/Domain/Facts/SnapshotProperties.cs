@@ -51,6 +51,10 @@ public class SnapshotProperties
             }
         }
 
+        // Spans and windows that have just begun, so that their ends lie ahead.
+        if (shape % 6 == 2) material.Person(material.Father, "employment_status", "seeking", shape % 40);
+        if (shape % 6 == 3) material.Household("last_major_event", "illness", shape % 95);
+        if (shape % 6 == 4) material.Person(material.Elder, "medical_insured", "false", shape % 40);
         if (shape % 3 == 1) material.Mark(RegisterStatus.Monitored, shape % 200);
         if (shape % 5 == 1) material.Mark(RegisterStatus.Eliminated, shape % 90);
         if (shape % 4 == 1) material.Visit(shape % 80);
@@ -137,7 +141,7 @@ public class SnapshotProperties
         }
     }
 
-    [Property(MaxTest = 250)]
+    [Property(MaxTest = 300)]
     public void Up_to_the_next_evaluation_no_day_answers_otherwise(byte[] dials, byte shape)
     {
         var snapshot = From(dials, shape).Snapshot;
