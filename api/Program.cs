@@ -14,6 +14,7 @@ var builder = WebApplication.CreateBuilder(args);
 builder.AddPlatform();
 builder.Services.AddSingleton<CodesInUse>();
 builder.Services.AddHostedService<ReevaluateDueHouseholds>();
+builder.Services.AddNotices(builder.Configuration);
 
 var app = builder.Build();
 app.UsePlatform();

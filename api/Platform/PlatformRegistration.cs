@@ -36,7 +36,6 @@ internal static class PlatformRegistration
         services.AddSecurity(configuration);
         services.AddScoped<AuditWriter>();
         services.AddWeChat(configuration);
-        services.AddSingleton<OutboxCatalogue>();
         services.AddSingleton<TierDesk>();
 
         services.AddValidation();

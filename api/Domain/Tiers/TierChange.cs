@@ -25,8 +25,11 @@ internal sealed class TierChange
     public required Sealed Evidence { get; set; }
 
     /// <summary>The tier that was kept under the mark "unassessed", else the tier itself.</summary>
-    public Tier KeptFrom => FromState == TierState.Unassessed ? Tier.Green : From;
+    public Tier KeptFrom => TierEngine.Kept(From, FromState);
 
     /// <summary>A rise opens an alarm; a yellow that only says "unassessed" is none, and a signal over it is one (tier-rules.md, Unassessed).</summary>
-    public bool IsRise => To > KeptFrom && ToState != TierState.Unassessed;
+    public bool IsRise => Rises(From, FromState, To, ToState);
+
+    public static bool Rises(Tier from, TierState? fromState, Tier to, TierState? toState) =>
+        to > TierEngine.Kept(from, fromState) && toState != TierState.Unassessed;
 }

@@ -1,8 +1,15 @@
+using Backend.Domain.Messages;
+using Backend.Platform.Outbox;
+
 namespace Backend.Features.Notices;
 
-/// <summary>通知: the account's own in-app messages; reading one, and taking on what it lists.</summary>
+/// <summary>通知: from a rise to people told; the account's own in-app messages, reading one, and taking on what it lists.</summary>
 internal static class NoticesEndpoints
 {
+    /// <summary>The outbox with this feature's handlers.</summary>
+    public static void AddNotices(this IServiceCollection services, IConfiguration configuration) =>
+        services.AddOutbox(configuration, catalogue => catalogue.Handle<TierChanged, AlarmLeaders>().Handle<BatchFinished, TellBatch>());
+
     public static void MapNotices(this RouteGroupBuilder api)
     {
         var notices = api.MapGroup("/notices").WithTags("Notices");

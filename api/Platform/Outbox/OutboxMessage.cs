@@ -37,46 +37,39 @@ internal sealed class OutboxCatalogue
         [typeof(BatchFinished)] = "batch_finished.1",
     };
 
-    private readonly Dictionary<Type, List<Type>> _handlers = [];
+    private readonly Dictionary<(string Kind, string Handler), Run> _handlers = [];
 
-    /// <summary>Names a handler of a message; a feature does it once at start.</summary>
+    private delegate Task Run(string payload, IServiceProvider services, Persistence.BackendDb db, CancellationToken cancellation);
+
+    /// <summary>Kind and handler of every row that this version can handle; it leaves the others to the version that can.</summary>
+    public IReadOnlyCollection<(string Kind, string Handler)> Known => _handlers.Keys;
+
+    /// <summary>Names a handler of a message; a feature does it once at start. The handler's class name is stored with each row.</summary>
     public OutboxCatalogue Handle<TMessage, THandler>() where THandler : class, IHandle<TMessage>
     {
-        if (!_handlers.TryGetValue(typeof(TMessage), out var list)) _handlers[typeof(TMessage)] = list = [];
-        list.Add(typeof(THandler));
+        _handlers.Add((Kinds[typeof(TMessage)], typeof(THandler).Name), (payload, services, db, cancellation) =>
+            ActivatorUtilities.GetServiceOrCreateInstance<THandler>(services)
+                .HandleAsync(JsonSerializer.Deserialize<TMessage>(payload, Json)!, db, cancellation));
         return this;
     }
 
+    /// <summary>The rows of a message: one for each of its handlers.</summary>
     public IEnumerable<OutboxMessage> Rows(object message, DateTimeOffset now)
     {
+        var kind = Kinds[message.GetType()];
         var payload = JsonSerializer.Serialize(message, message.GetType(), Json);
-        return _handlers.GetValueOrDefault(message.GetType(), []).Select(handler => new OutboxMessage
+        return _handlers.Keys.Where(h => h.Kind == kind).Select(h => new OutboxMessage
         {
             Id = Guid.CreateVersion7(now),
-            Kind = Kinds[message.GetType()],
-            Handler = handler.Name,
+            Kind = kind,
+            Handler = h.Handler,
             Payload = payload,
             CreatedAt = now,
             DueAt = now,
         });
     }
 
-    /// <summary>The message and the handler's type of a stored row; null when this version does not know them (an older one runs beside a newer).</summary>
-    public (object Message, Type MessageType, Type Handler)? Read(OutboxMessage row)
-    {
-        var type = Kinds.FirstOrDefault(k => k.Value == row.Kind).Key;
-        var handler = type is null ? null : _handlers.GetValueOrDefault(type, []).Find(h => h.Name == row.Handler);
-        return type is null || handler is null ? null : (JsonSerializer.Deserialize(row.Payload, type, Json)!, type, handler);
-    }
-}
-
-/// <summary>Wakes the local dispatchers after a commit. A hint: the sweep is the truth.</summary>
-internal sealed class OutboxSignal
-{
-    private volatile TaskCompletionSource _next = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-    public void Set() => Interlocked.Exchange(ref _next, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
-
-    /// <summary>Take it before looking for work, await it after: a signal in between is not lost.</summary>
-    public Task Next => _next.Task;
+    /// <summary>Runs the handler of a stored row. Only for rows of <see cref="Known"/>.</summary>
+    public Task RunAsync(OutboxMessage row, IServiceProvider services, Persistence.BackendDb db, CancellationToken cancellation) =>
+        _handlers[(row.Kind, row.Handler)](row.Payload, services, db, cancellation);
 }
