@@ -7,6 +7,7 @@ using Backend.Features.Tiers;
 using Backend.Features.Wall;
 using Backend.Platform;
 using Backend.Platform.OpenApi;
+using Backend.Platform.Realtime;
 
 if (args is ["admin", .. var words]) return await AdminCommands.RunAsync(words);
 
@@ -15,6 +16,7 @@ builder.AddPlatform();
 builder.Services.AddSingleton<CodesInUse>();
 builder.Services.AddHostedService<ReevaluateDueHouseholds>();
 builder.Services.AddNotices(builder.Configuration);
+builder.Services.AddRealtime(builder.Configuration);
 
 var app = builder.Build();
 app.UsePlatform();
@@ -26,6 +28,7 @@ api.MapWall();
 api.MapHouseholds();
 api.MapNotices();
 
+app.MapLiveHub();
 app.MapWallPage();
 app.MapHealth();
 app.MapContract();

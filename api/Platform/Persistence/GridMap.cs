@@ -47,10 +47,12 @@ internal sealed class GridMap(WorkerDataSource worker, TimeProvider clock)
     private static readonly TimeSpan MaxAge = TimeSpan.FromSeconds(3);
     private (long At, GridSnapshot Grid)? _last;
 
-    public async ValueTask<GridSnapshot> ReadAsync(CancellationToken cancellation)
+    /// <param name="cancellation">Cancels the read.</param>
+    /// <param name="with">Nodes that the answer must know if they exist: one that was added a moment ago is then read at once.</param>
+    public async ValueTask<GridSnapshot> ReadAsync(CancellationToken cancellation, IReadOnlyCollection<Guid>? with = null)
     {
         var began = clock.GetTimestamp();
-        if (_last is { } last && clock.GetElapsedTime(last.At, began) < MaxAge) return last.Grid;
+        if (_last is { } last && clock.GetElapsedTime(last.At, began) < MaxAge && with?.Any(id => last.Grid.Find(id) is null) != true) return last.Grid;
         await using var command = worker.Source.CreateCommand("""
             select n.id, n.parent_id, n.level_code, l.position, n.name, n.path::text, n.root_id, n.position
             from grid_nodes n join grid_levels l on l.code = n.level_code

@@ -85,6 +85,9 @@ internal sealed class RightsCache(WorkerDataSource worker, TimeProvider clock)
         return rights;
     }
 
+    /// <summary>The rights as they are during this call, whatever is cached.</summary>
+    public Task<Rights?> ReadNowAsync(Guid sessionId, CancellationToken cancellation) => LoadAsync(sessionId, cancellation);
+
     /// <summary>Forgets a session at once on this replica.</summary>
     public void Forget(Guid sessionId) => _entries.TryRemove(sessionId, out _);
 
