@@ -49,22 +49,31 @@ internal sealed partial record FactsSnapshot
     /// <exception cref="ArgumentException">A value of somebody who is neither the household nor a member of it.</exception>
     public FactsSnapshot With(IEnumerable<OpenedValue> values, DateOnly today)
     {
-        var kept = Values.ToDictionary(value => value.Id);
-        var members = Members.Select(member => member.ResidentId).ToHashSet();
+        // One line for each (subject, tag): a value is only ever held against those of its own line, and most lines hold one.
+        var lines = new Dictionary<(Guid SubjectId, string Tag), List<SnapshotValue>>(Values.Count + 32);
+        foreach (var value in Values) Line(value.SubjectId, value.Tag).Add(value);
         foreach (var value in values.OrderBy(value => value.ObservedAt).ThenBy(value => value.RecordedAt).ThenBy(value => value.Id))
         {
-            if (!ReadTags.TryGet(value.Tag, out _)) continue;
-            if (value.Subject == SubjectKind.Household ? value.SubjectId != HouseholdId : !members.Contains(value.SubjectId))
+            if (!ReadTags.TryGet(value.Tag, out var tag)) continue;
+            if (value.Subject == SubjectKind.Household ? value.SubjectId != HouseholdId : !IsSomebodyHere(value.SubjectId))
                 throw new ArgumentException($"Value {value.Id} belongs to nobody of household {HouseholdId}.", nameof(values));
-            kept[value.Id] = new SnapshotValue(
+            var line = Line(value.SubjectId, value.Tag);
+            if (line.Count > 0) line.RemoveAll(other => other.Id == value.Id);
+            var added = new SnapshotValue(
                 value.Id, value.Subject, value.SubjectId, value.Tag, value.Value, value.Source, value.ObservedAt,
                 value.ValidFrom ?? value.ObservedAt, value.ValidTo, Milliseconds(value.RecordedAt));
-            if (value.ValidFrom is null) kept[value.Id] = Inherit(kept[value.Id], kept.Values);
-            if (value.ValidTo is null && ReadTags.TryGet(value.Tag, out var tag) && ReadTags.IsTwelveMonthFigure(tag))
-                kept[value.Id] = kept[value.Id] with { Until = kept[value.Id].From.AddDays(365) };
+            if (ReadTags.IsTwelveMonthFigure(tag)) added = value.ValidTo is null ? added with { Until = added.From.AddDays(365) } : added;
+            else if (value.ValidFrom is null && line.Count > 0) added = Inherit(added, line);
+            line.Add(added);
         }
 
-        return this with { Values = Keep(kept.Values, today) };
+        return this with { Values = Keep(lines.Values, today) };
+
+        List<SnapshotValue> Line(Guid subject, string tag)
+        {
+            if (!lines.TryGetValue((subject, tag), out var line)) lines[(subject, tag)] = line = new(1);
+            return line;
+        }
     }
 
     /// <summary>The snapshot with its values replayed from all rows of the household and its members, void ones left out by the caller.</summary>
@@ -120,12 +129,21 @@ internal sealed partial record FactsSnapshot
 
     private static DateTimeOffset Milliseconds(DateTimeOffset time) => DateTimeOffset.FromUnixTimeMilliseconds(time.ToUnixTimeMilliseconds());
 
-    /// <summary>A value equal to its predecessor keeps the predecessor's effective date (facts.md rule 5), unless that one had ended before.</summary>
-    private static SnapshotValue Inherit(SnapshotValue value, IEnumerable<SnapshotValue> others)
+    private bool IsSomebodyHere(Guid resident)
     {
-        if (!ReadTags.TryGet(value.Tag, out var tag) || ReadTags.IsTwelveMonthFigure(tag)) return value;
-        var before = others.Where(other => other.Id != value.Id && other.SubjectId == value.SubjectId && other.Tag == value.Tag
-            && (other.ObservedAt < value.ObservedAt || other.ObservedAt == value.ObservedAt && other.RecordedAt <= value.RecordedAt)).ToArray();
+        foreach (var member in Members)
+        {
+            if (member.ResidentId == resident) return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>A value equal to its predecessor in its line keeps the predecessor's effective date (facts.md rule 5), unless that one had ended before.</summary>
+    private static SnapshotValue Inherit(SnapshotValue value, List<SnapshotValue> line)
+    {
+        var before = line.Where(other =>
+            other.ObservedAt < value.ObservedAt || other.ObservedAt == value.ObservedAt && other.RecordedAt <= value.RecordedAt).ToArray();
         if (before.Length == 0) return value;
         // Two sources may disagree on a day: each reading continues its own line.
         var earlier = before.Where(other => other.ObservedAt < value.ObservedAt).Select(other => other.ObservedAt).DefaultIfEmpty(value.ObservedAt).Max();
@@ -137,14 +155,19 @@ internal sealed partial record FactsSnapshot
     }
 
     /// <summary>What a rule can still read from <paramref name="today"/> on, in a fixed order.</summary>
-    private static SnapshotValue[] Keep(IEnumerable<SnapshotValue> values, DateOnly today)
+    private static SnapshotValue[] Keep(IEnumerable<List<SnapshotValue>> lines, DateOnly today)
     {
         var kept = new List<SnapshotValue>();
-        foreach (var group in values.GroupBy(value => (value.Subject, value.SubjectId, value.Tag)))
+        foreach (var all in lines)
         {
-            if (!ReadTags.TryGet(group.Key.Tag, out var tag)) continue;
+            if (all.Count == 1)
+            {
+                kept.Add(all[0]);
+                continue;
+            }
+
+            if (!ReadTags.TryGet(all[0].Tag, out var tag)) continue;
             var horizon = ReadTags.ReadsThePast(tag) ? today.AddDays(-PastDays) : today;
-            var all = group.ToArray();
             kept.AddRange(all.Where(value =>
                 tag == ReadTag.LastMajorEvent && value.From >= horizon
                 // The newest observation stays whatever it says: InOrder and the next value look back at it.
@@ -152,8 +175,19 @@ internal sealed partial record FactsSnapshot
                 || (value.Until is not { } until || until >= horizon) && !all.Any(other => Covers(other, value, horizon))));
         }
 
-        return [.. kept.OrderBy(value => value.Subject).ThenBy(value => value.SubjectId).ThenBy(value => value.Tag, StringComparer.Ordinal)
-            .ThenBy(value => value.ObservedAt).ThenBy(value => value.RecordedAt).ThenBy(value => value.Id)];
+        var ordered = kept.ToArray();
+        Array.Sort(ordered, InFixedOrder);
+        return ordered;
+    }
+
+    private static int InFixedOrder(SnapshotValue a, SnapshotValue b)
+    {
+        var order = (int)a.Subject - (int)b.Subject;
+        if (order == 0) order = a.SubjectId.CompareTo(b.SubjectId);
+        if (order == 0) order = string.CompareOrdinal(a.Tag, b.Tag);
+        if (order == 0) order = a.ObservedAt.CompareTo(b.ObservedAt);
+        if (order == 0) order = a.RecordedAt.CompareTo(b.RecordedAt);
+        return order == 0 ? a.Id.CompareTo(b.Id) : order;
     }
 
     /// <summary>True when <paramref name="newer"/> is valid on every day from the horizon on that <paramref name="older"/> is valid on, and wins over it.</summary>
