@@ -1,4 +1,5 @@
 using Backend.Platform.Persistence;
+using Local.Demo;
 using Npgsql;
 
 namespace Local;
@@ -33,7 +34,7 @@ internal sealed class DemoDatabase(PostgresServer postgres, Secrets secrets)
     /// <summary>As the superuser: COPY is refused into tables under forced row level security (design.md section 4).</summary>
     public async Task LoadAsync(DateOnly asOf, CancellationToken cancellation)
     {
-        await DemoStep.LoadAsync(postgres.SuperuserConnectionString(Name), secrets.Vault, asOf, cancellation);
+        await DemoLoader.LoadAsync(postgres.SuperuserConnectionString(Name), secrets.Vault, asOf, cancellation);
         // Fresh statistics at once; and the first stop need not write the load out.
         await using var connection = new NpgsqlConnection(postgres.SuperuserConnectionString(Name));
         await connection.OpenAsync(cancellation);

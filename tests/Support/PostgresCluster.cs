@@ -1,5 +1,6 @@
 using Backend.Platform.Persistence;
 using Local;
+using Local.Demo;
 using Npgsql;
 
 namespace Backend.Tests.Support;
@@ -94,7 +95,7 @@ internal sealed class PostgresCluster : IAsyncDisposable
     {
         await _migrated.Value;
         await ExecuteAsync("postgres", $"create database {PostgresFixture.Demo} template {PostgresFixture.Migrated} owner backend_owner");
-        await DemoStep.LoadAsync(
+        await DemoLoader.LoadAsync(
             Server.SuperuserConnectionString(PostgresFixture.Demo), PostgresFixture.Secrets.Vault, PostgresFixture.DemoDay, CancellationToken.None);
         await SealAsync(PostgresFixture.Demo);
     }
