@@ -215,6 +215,9 @@ internal sealed class RuleParameters
     /// <summary>Days after elimination at which O1 ends by itself, where the deployment sets one (H5); null: it never does.</summary>
     public int? OrangeEndDays { get; }
 
+    /// <summary>What the thresholds are called in Chinese.</summary>
+    public RuleThresholds Thresholds => field ??= new RuleThresholds(this);
+
     /// <summary>The same parameters with others in their place, for a what-if or the worked examples.</summary>
     public RuleParameters With(IEnumerable<KeyValuePair<string, decimal>> others)
     {

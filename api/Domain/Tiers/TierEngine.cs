@@ -90,6 +90,7 @@ internal static class Rules
     public static List<Reason> Fired(HouseholdFacts f, RuleParameters p)
     {
         var fired = new List<Reason>();
+        var texts = p.Thresholds;
         var size = f.HouseholdSize.Value;
         var income = f.NetIncome12m.Value;
         // Without income or size nothing can be said per head; the missing fact speaks in Y11.
@@ -106,33 +107,38 @@ internal static class Rules
                 (f.EducationSelfPaid.IsKnown, FactKeys.EducationSelfPaid), (f.DisasterLoss12m.IsKnown, FactKeys.DisasterLoss12m))]);
         }
 
-        When("R4", Tier.Red, $"义务教育、住房、饮水、吃穿有保障，断保不超过 {p.InsuranceGraceDays} 天",
+        When("R4", Tier.Red, texts.Guarantees,
             (f.Dropout is { IsUnknown: false, Value: true }, FactKeys.Dropout),
             (f.HousingGrade is { IsUnknown: false, Value: "c" or "d" }, FactKeys.HousingGrade),
             (f.WaterSafe is { IsUnknown: false, Value: false }, FactKeys.WaterSafe),
             (HasRedGap(f.GuaranteeGap.Value), FactKeys.GuaranteeGap),
             (f.UninsuredDays.IsKnown && f.UninsuredDays.Value > p.InsuranceGraceDays, FactKeys.UninsuredDays));
-        if (f.MajorEventDaysAgo.IsKnown && f.MajorEventDaysAgo.Value <= p.EventDays) Red("R5", $"{p.EventDays} 天内", FactKeys.MajorEventDaysAgo);
+        if (f.MajorEventDaysAgo.IsKnown && f.MajorEventDaysAgo.Value <= p.EventDays) Red("R5", texts.Event, FactKeys.MajorEventDaysAgo);
         if (f.UnprotectedPerson is { IsUnknown: false, Value: true }) Red("R6", null, FactKeys.UnprotectedPerson);
-        if (f.ZeroEmploymentDays.IsKnown && f.ZeroEmploymentDays.Value > p.ZeroEmploymentDays) Red("R7", $"超过 {p.ZeroEmploymentDays} 天", FactKeys.ZeroEmploymentDays);
+        if (f.ZeroEmploymentDays.IsKnown && f.ZeroEmploymentDays.Value > p.ZeroEmploymentDays) Red("R7", texts.ZeroEmployment, FactKeys.ZeroEmploymentDays);
 
         var isOver = p.OrangeEndDays is { } end && f.DaysSinceEliminated.IsKnown && f.DaysSinceEliminated.Value > end;
         if (f.Registry.Value == RegisterStatus.Eliminated && !isOver)
             fired.Add(new Reason("O1", Tier.Orange, "在国家防返贫监测系统中为监测对象，风险已消除", [f.Read(FactKeys.Registry)]));
 
-        When("Y1", Tier.Yellow, Line(p.MonitoringLine, size) + $"至其 {Plain(p.AttentionFactor)} 倍",
-            (perHead && income >= line && income <= line * p.AttentionFactor, FactKeys.NetIncome12m));
-        When("Y2", Tier.Yellow, null, (f.LabourCount is { IsKnown: true, Value: 0 } && f.LabourIsKnown && !(f.HouseholdSize.IsKnown && size == 0 && !f.Dependents.IsKnown), FactKeys.LabourCount));
+        if (perHead && income >= line && income <= line * p.AttentionFactor)
+        {
+            fired.Add(new Reason("Y1", Tier.Yellow, Line(p.MonitoringLine, size) + $"至其 {Plain(p.AttentionFactor)} 倍",
+                [f.Read(FactKeys.NetIncome12m), f.Read(FactKeys.HouseholdSize)]));
+        }
+
+        var isEmpty = f.HouseholdSize.IsKnown && size == 0 && !f.Dependents.IsKnown;
+        When("Y2", Tier.Yellow, null, (f.LabourCount is { IsKnown: true, Value: 0 } && f.LabourIsKnown && !isEmpty, FactKeys.LabourCount));
         When("Y3", Tier.Yellow, null, (f.HeavyHealth.Value, FactKeys.HeavyHealth));
         var carriesMany = f.LabourCount is { IsKnown: true, Value: 1 } && f.Dependents.Value >= p.DependentsPerWorker;
-        When("Y4", Tier.Yellow, $"单亲，或 1 名劳动力抚养赡养 {p.DependentsPerWorker} 人及以上",
+        When("Y4", Tier.Yellow, texts.Burden,
             (f.SingleParent.Value, FactKeys.SingleParent), (carriesMany, FactKeys.LabourCount), (carriesMany, FactKeys.Dependents));
-        When("Y5", Tier.Yellow, $"一年内变化 {Plain(p.IncomeDropPct)}% 或更低", (f.IncomeChangePct.IsKnown && f.IncomeChangePct.Value <= p.IncomeDropPct, FactKeys.IncomeChangePct));
-        When("Y6", Tier.Yellow, $"12 个月中务工不足 {Plain(p.UnstableMonths)} 个月，或 {p.JobLostDays} 天内失业，或被拖欠工资",
+        When("Y5", Tier.Yellow, texts.IncomeDrop, (f.IncomeChangePct.IsKnown && f.IncomeChangePct.Value <= p.IncomeDropPct, FactKeys.IncomeChangePct));
+        When("Y6", Tier.Yellow, texts.Work,
             (f.MainEarnerMonthsWorked.IsKnown && f.MainEarnerMonthsWorked.Value < p.UnstableMonths, FactKeys.MainEarnerMonthsWorked),
             (f.JobLostDaysAgo.IsKnown && f.JobLostDaysAgo.Value <= p.JobLostDays, FactKeys.JobLostDaysAgo),
             (f.WageArrears.Value, FactKeys.WageArrears));
-        When("Y7", Tier.Yellow, $"自付医疗费达到 {Plain(p.MedicalSelfPaid)} 元，或自付教育费达到 {Plain(p.EducationSelfPaid)} 元",
+        When("Y7", Tier.Yellow, texts.SelfPaid,
             (f.MedicalSelfPaid12m.IsKnown && f.MedicalSelfPaid12m.Value >= p.MedicalSelfPaid, FactKeys.MedicalSelfPaid12m),
             (f.EducationSelfPaid.IsKnown && f.EducationSelfPaid.Value >= p.EducationSelfPaid, FactKeys.EducationSelfPaid));
         var owesMuch = f.Debt.IsKnown && !f.NetIncome12m.IsUnknown && f.Debt.Value > income;
@@ -142,13 +148,13 @@ internal static class Rules
             (f.ElderAlone.Value, FactKeys.ElderAlone), (f.ElderLeftBehind.Value, FactKeys.ElderLeftBehind),
             (f.LeftBehindChild.Value, FactKeys.LeftBehindChild), (f.ChildMood.Value == "crisis", FactKeys.ChildMood),
             (f.DropoutRisk.Value, FactKeys.DropoutRisk));
-        When("Y10", Tier.Yellow, $"断保 {p.InsuranceGraceDays} 天以内，或零就业 {p.ZeroEmploymentDays} 天以内，或失联",
+        When("Y10", Tier.Yellow, texts.Gaps,
             (f.UninsuredDays.IsKnown && f.UninsuredDays.Value <= p.InsuranceGraceDays, FactKeys.UninsuredDays),
             (f.ZeroEmploymentDays.IsKnown && f.ZeroEmploymentDays.Value <= p.ZeroEmploymentDays, FactKeys.ZeroEmploymentDays),
             (f.LostContact.Value, FactKeys.LostContact));
         Unknown(f, p, fired);
         When("Y12", Tier.Yellow, null, (f.RelapseCount.Value >= 1, FactKeys.RelapseCount));
-        When("Y13", Tier.Yellow, $"12 个月内临时救助 {p.TemporaryReliefCount} 次及以上，或其他需要关注的情况",
+        When("Y13", Tier.Yellow, texts.Others,
             (f.TemporaryRelief12m.Value >= p.TemporaryReliefCount, FactKeys.TemporaryRelief12m), (f.OrphanSupport.Value, FactKeys.OrphanSupport),
             (f.InHospital.Value, FactKeys.InHospital), (f.UtilityArrears.Value, FactKeys.UtilityArrears),
             (f.HomeHazard.Value != "none", FactKeys.HomeHazard), (f.LowWaterUse.Value, FactKeys.LowWaterUse));
@@ -183,7 +189,7 @@ internal static class Rules
         if (isStale) facts.Add(f.Read(FactKeys.IncomeCheckedDaysAgo));
         if (isUnvisited) facts.Add(f.Read(FactKeys.NoVisitFactor));
         foreach (var key in UnknownKeys(f).Where(key => key != FactKeys.IncomeCheckedDaysAgo)) facts.Add(new FactRead(key, null, []));
-        fired.Add(new Reason("Y11", Tier.Yellow, $"收入 {p.IncomeStaleDays} 天内核算过，两个随访周期内有计入的随访，应询问的情况均已了解", facts));
+        fired.Add(new Reason("Y11", Tier.Yellow, p.Thresholds.Known, facts));
     }
 
     private static IEnumerable<string> UnknownKeys(HouseholdFacts f) => f.Unknowns.Select(unknown => unknown.Fact)
@@ -203,6 +209,21 @@ internal static class Rules
     private static string Line(decimal line, int size) => $"监测线 {Plain(line)} 元 × {size} 人 = {Plain(line * size)} 元";
 
     internal static string Plain(decimal number) => number.ToString("0.####", CultureInfo.InvariantCulture);
+}
+
+/// <summary>The thresholds in Chinese, as far as they follow from the parameters alone: made once, not for every household.</summary>
+internal sealed class RuleThresholds(RuleParameters p)
+{
+    public string Guarantees { get; } = $"义务教育、住房、饮水、吃穿有保障，断保不超过 {p.InsuranceGraceDays} 天";
+    public string Event { get; } = $"{p.EventDays} 天内";
+    public string ZeroEmployment { get; } = $"超过 {p.ZeroEmploymentDays} 天";
+    public string Burden { get; } = $"单亲，或 1 名劳动力抚养赡养 {p.DependentsPerWorker} 人及以上";
+    public string IncomeDrop { get; } = $"一年内变化 {Rules.Plain(p.IncomeDropPct)}% 或更低";
+    public string Work { get; } = $"12 个月中务工不足 {Rules.Plain(p.UnstableMonths)} 个月，或 {p.JobLostDays} 天内失业，或被拖欠工资";
+    public string SelfPaid { get; } = $"自付医疗费达到 {Rules.Plain(p.MedicalSelfPaid)} 元，或自付教育费达到 {Rules.Plain(p.EducationSelfPaid)} 元";
+    public string Gaps { get; } = $"断保 {p.InsuranceGraceDays} 天以内，或零就业 {p.ZeroEmploymentDays} 天以内，或失联";
+    public string Known { get; } = $"收入 {p.IncomeStaleDays} 天内核算过，两个随访周期内有计入的随访，应询问的情况均已了解";
+    public string Others { get; } = $"12 个月内临时救助 {p.TemporaryReliefCount} 次及以上，或其他需要关注的情况";
 }
 
 /// <summary>退出条件: what is still missing for a milder tier (H2 to H5), each part with its id and a Chinese text.</summary>

@@ -72,7 +72,7 @@ public class SnapshotProperties
     private static string Answer(FactsSnapshot snapshot, DateOnly day, Tier tier, TierState? state) => JsonSerializer.Serialize(TierEngine.Evaluate(
         FactsMapping.Read(snapshot, day, Material.Rules, Material.Cadences[TierEngine.Kept(tier, state)]), tier, state, Material.Rules));
 
-    [Property(MaxTest = 300)]
+    [Property(MaxTest = 150)]
     public void The_order_of_facts_does_not_matter(byte[] dials, byte shape, int seed)
     {
         var snapshot = From(dials, shape).Snapshot;
@@ -86,7 +86,7 @@ public class SnapshotProperties
         Assert.Equal(Answer(snapshot, Material.Today, Tier.Green, null), Answer(snapshot with { Values = values }, Material.Today, Tier.Green, null));
     }
 
-    [Property(MaxTest = 300)]
+    [Property(MaxTest = 150)]
     public void What_was_left_out_no_rule_would_have_read(byte[] dials, byte shape)
     {
         var material = From(dials, shape);
@@ -94,11 +94,11 @@ public class SnapshotProperties
         var full = lean.WithRows(material.Rows, Material.Today.AddYears(-30));
         Assert.True(full.Values.Count >= lean.Values.Count);
 
-        for (var ahead = 0; ahead < 500; ahead += 3)
+        for (var ahead = 0; ahead < 500; ahead += 5)
             Assert.Equal(Answer(full, Material.Today.AddDays(ahead), Tier.Green, null), Answer(lean, Material.Today.AddDays(ahead), Tier.Green, null));
     }
 
-    [Property(MaxTest = 300)]
+    [Property(MaxTest = 150)]
     public void One_value_at_a_time_in_the_order_of_observation_is_the_same_as_all_rows(byte[] dials, byte shape)
     {
         var material = From(dials, shape);
@@ -118,7 +118,7 @@ public class SnapshotProperties
         }
     }
 
-    [Property(MaxTest = 300)]
+    [Property(MaxTest = 150)]
     public void Bytes_read_back_to_the_same_bytes(byte[] dials, byte shape)
     {
         var bytes = From(dials, shape).Snapshot.ToBytes();
@@ -126,7 +126,7 @@ public class SnapshotProperties
         Assert.Equal(bytes, FactsSnapshot.FromBytes(bytes).ToBytes());
     }
 
-    [Property(MaxTest = 300)]
+    [Property(MaxTest = 150)]
     public void Damaged_bytes_are_refused_or_read_and_never_break_anything(byte[] dials, byte shape, ushort where, byte what)
     {
         var bytes = From(dials, shape).Snapshot.ToBytes();
@@ -141,7 +141,7 @@ public class SnapshotProperties
         }
     }
 
-    [Property(MaxTest = 300)]
+    [Property(MaxTest = 150)]
     public void Up_to_the_next_evaluation_no_day_answers_otherwise(byte[] dials, byte shape)
     {
         var snapshot = From(dials, shape).Snapshot;
