@@ -60,7 +60,9 @@ internal static class PlatformRegistration
         app.UseMiddleware<SafeHeaders>();
         app.UseStaticFiles();
         app.UseRouting();
+        app.UseWebSockets();
         app.UseAuthentication();
+        app.UseAuthorization();
         app.UseRateLimiter();
         app.UseMiddleware<RereadableBody>();
         app.UseMiddleware<Guard>();

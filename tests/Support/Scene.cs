@@ -39,7 +39,7 @@ internal sealed class Scene
 
     public Household Household(string door) => _households[door];
 
-    public string OpenIdOf(string name) => $"o{Top}_{_accounts[name].Id:N}"[..28];
+    public string OpenIdOf(string name) => $"o{Top}{_accounts[name].Id.ToString("N")[16..]}";
 
     /// <summary>Adds a node and all its missing ancestors. Its level follows from its depth: <c>s.c.a.b.f</c> is a floor.</summary>
     public Scene Place(string path)
