@@ -33,7 +33,7 @@ internal static class EvaluateFile
         CaseFile cases;
         try
         {
-            cases = CaseFile.Parse(await File.ReadAllBytesAsync(path, cancellation), today);
+            cases = CaseFile.Parse(await File.ReadAllBytesAsync(Located(path), cancellation), today);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -57,4 +57,8 @@ internal static class EvaluateFile
 
         return 0;
     }
+
+    /// <summary><c>dotnet run --project api</c> starts in the project's folder: a relative path is meant from where the operator typed it.</summary>
+    private static string Located(string path) =>
+        !File.Exists(path) && Environment.GetEnvironmentVariable("PWD") is { } typedIn && Path.IsPathFullyQualified(typedIn) ? Path.GetFullPath(path, typedIn) : path;
 }
