@@ -58,7 +58,7 @@ internal static class ListHouseholds
 
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
         GridMap map, AppDataSource source, CurrentAccount me, Cursors cursors, AuditWriter audit, CancellationToken cancellation,
-        Guid? nodeId = null, Tier? tier = null, [Range(1, 100, ErrorMessage = "limit 应为 1 到 100")] int limit = 50, string? cursor = null)
+        Guid? nodeId = null, QueryWord<Tier>? tier = null, [Range(1, 100, ErrorMessage = "limit 应为 1 到 100")] int limit = 50, string? cursor = null)
     {
         var grid = await map.ReadAsync(cancellation);
         Guid[]? nodes = null;
@@ -68,7 +68,7 @@ internal static class ListHouseholds
             nodes = grid.Subtree(place).Select(p => p.Id).ToArray();
         }
 
-        var filter = $"{nodeId} {tier}";
+        var filter = $"{nodeId} {tier?.Value}";
         string[]? position = null;
         if (cursor is not null)
         {
@@ -78,7 +78,7 @@ internal static class ListHouseholds
 
         var command = audit.ListCommand(Sql, "array(select id from page order by urgency, due, id limit @limit - 1)");
         command.Parameters.Add(new NpgsqlParameter("nodes", NpgsqlDbType.Array | NpgsqlDbType.Uuid) { Value = (object?)nodes ?? DBNull.Value });
-        command.Parameters.Add(new NpgsqlParameter("tier", NpgsqlDbType.Text) { Value = tier is { } t ? SnakeCase.Of(t) : DBNull.Value });
+        command.Parameters.Add(new NpgsqlParameter("tier", NpgsqlDbType.Text) { Value = tier is { } t ? SnakeCase.Of(t.Value) : DBNull.Value });
         command.Parameters.Add(new NpgsqlParameter("urgency", NpgsqlDbType.Integer) { Value = position is null ? DBNull.Value : int.Parse(position[0], CultureInfo.InvariantCulture) });
         command.Parameters.Add(new NpgsqlParameter("due", NpgsqlDbType.Text) { Value = (object?)position?[1] ?? DBNull.Value });
         command.Parameters.Add(new NpgsqlParameter("id_after", NpgsqlDbType.Text) { Value = (object?)position?[2] ?? DBNull.Value });

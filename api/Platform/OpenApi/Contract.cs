@@ -29,6 +29,7 @@ internal static class Contract
             swagger.IncludeXmlComments(Path.ChangeExtension(typeof(Contract).Assembly.Location, ".xml"));
             swagger.AddSecurityDefinition("bearer", new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", BearerFormat = "at+jwt" });
             swagger.AddSecurityDefinition("display", new OpenApiSecurityScheme { Type = SecuritySchemeType.ApiKey, In = ParameterLocation.Cookie, Name = Authentication.DisplayCookie });
+            swagger.ParameterFilter<QueryWordsInContract>();
             swagger.OperationFilter<PolicyInContract>();
             swagger.SchemaFilter<OpenAnswers>();
             swagger.DocumentFilter<ProblemsInContract>();
