@@ -50,8 +50,8 @@ internal static class RealtimeRegistration
             o.TransportMaxBufferSize = 64 * 1024;
             o.ApplicationMaxBufferSize = 32 * 1024;
             o.WebSockets.CloseTimeout = TimeSpan.FromSeconds(2);
-        }).WithMetadata(new UnguardedAttribute("no operation: signed in by [Authorize], groups by the rights of that moment (AZ12)"));
-        hub.WithMetadata(new UnguardedAttribute("the hub has no operations; it checks who connects itself")).DisableRateLimiting();
+        });
+        hub.WithMetadata(new UnguardedAttribute("no operation can be called; who connects is checked here, and groups follow the rights of that moment (AZ12)")).DisableRateLimiting();
         hub.Add(endpoint =>
         {
             var inner = endpoint.RequestDelegate!;
