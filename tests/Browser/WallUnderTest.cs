@@ -1,45 +1,59 @@
-using System.Diagnostics;
-using System.Net.Http.Json;
+using System.Globalization;
+using Backend.Tests.Support;
 using Local;
+using Local.Sandbox;
 
 namespace Backend.Tests.Browser;
 
-/// <summary>The server behind the browser tests of the wall. Whatever it is, a test opens the wall by a link and turns households red; it knows no more.</summary>
+/// <summary>
+/// The server behind the browser tests of the wall: the api on real Kestrel with a demo district of its own. A test opens the wall by a link, as the
+/// start page does, and turns households red by a fact, as staff do; it knows no more.
+/// </summary>
 public sealed class WallUnderTest : IAsyncLifetime
 {
-    private Process? _server;
+    private readonly Support.DemoDatabase _demo = new();
+    private Api? _api;
+    private SignedIn? _staff;
 
-    internal Uri Address { get; private set; } = null!;
+    private SignedIn Staff => _staff ?? throw new InvalidOperationException("The fixture has not started.");
 
-    /// <summary>A link that opens the wall of a community of 2,802 households, once.</summary>
-    internal Task<Uri> OpenAsync() => Task.FromResult(new Uri(Address, "/wall?ticket=dev"));
+    private string NodeId { get; set; } = "";
 
-    /// <summary>A fact changes, and with it the tier: provisional red.</summary>
-    internal async Task TurnRedAsync(string door)
+    /// <summary>A link that opens the wall of Tongyuan, once.</summary>
+    internal async Task<Uri> OpenAsync()
     {
-        using var client = new HttpClient();
-        using var answer = await client.PostAsJsonAsync(new Uri(Address, "/dev/change"), new { door, tier = "red", state = "provisional" });
-        answer.EnsureSuccessStatusCode();
+        var ticket = await Staff.SendAsync(HttpMethod.Post, "/api/v1/tickets", new { purpose = "display", nodeId = NodeId }).OkAsync();
+        return new Uri(_api!.Address, $"/wall?ticket={ticket.GetProperty("ticket").GetString()}");
+    }
+
+    /// <summary>A serious illness is recorded for the household behind this door: its tier rises to a provisional red (R5). Gives the moment before the write.</summary>
+    internal async Task<long> TurnRedAsync(string door)
+    {
+        var wall = await Staff.GetAsync($"/api/v1/grid-nodes/{NodeId}/wall").OkAsync();
+        var household = wall.GetProperty("tiles").EnumerateArray().Single(tile => tile.GetProperty("door").GetString() == door).GetProperty("id").GetString();
+        using var read = await Staff.GetAsync($"/api/v1/households/{household}");
+        var observedAt = PostgresFixture.DemoDay.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+        var before = TimeProvider.System.GetTimestamp();
+        await Staff.SendAsync(
+            HttpMethod.Put, $"/api/v1/households/{household}/facts",
+            new { values = new[] { new { subject = "household", subjectId = household, tag = "last_major_event", value = "illness", observedAt } } },
+            ifMatch: read.Headers.ETag!.ToString()).OkAsync();
+        return before;
     }
 
     public async Task InitializeAsync()
     {
         if (!File.Exists(Path.Combine(Repository.Root, "api/wwwroot/wall/index.html")))
-            throw new InvalidOperationException("The wall is not built: `make test` builds it, or run `npm ci && npm run build` in web/.");
-        _server = Process.Start(new ProcessStartInfo("node", ["web/dev/server.mjs", "--port", "0"])
-        {
-            WorkingDirectory = Repository.Root,
-            RedirectStandardOutput = true,
-        })!;
-        var line = await _server.StandardOutput.ReadLineAsync() ?? throw new InvalidOperationException("The server did not start.");
-        Address = new Uri(line[(line.LastIndexOf(' ') + 1)..]);
+            throw new InvalidOperationException("The wall is not built: `make test` builds it, or run `make web`.");
+        await _demo.InitializeAsync();
+        _api = await Api.StartAsync(_demo.Database);
+        _staff = await _api.SignInAsync(DemoCodes.OpenIdOf("demo-staff"));
+        NodeId = (await Staff.GetAsync("/api/v1/me").OkAsync()).GetProperty("rootNodes")[0].GetProperty("id").GetString()!;
     }
 
     public async Task DisposeAsync()
     {
-        if (_server is null) return;
-        _server.Kill();
-        await _server.WaitForExitAsync();
-        _server.Dispose();
+        if (_api is not null) await _api.DisposeAsync();
+        await _demo.DisposeAsync();
     }
 }

@@ -26,7 +26,7 @@ const nodes = [];
 const households = new Map();
 const history = [];
 const node = (name, level, path) => {
-  nodes.push({ id: id(1, nodes.length + 1), name, level, path });
+  nodes.push({ id: id(1, nodes.length + 1), name, level, path, parentId: null, position: nodes.length });
   return nodes[nodes.length - 1];
 };
 

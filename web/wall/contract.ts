@@ -34,6 +34,8 @@ export interface GridNode {
   level: string;
   /** Labels from the top, joined with dots. */
   path: string;
+  /** Order among its siblings. */
+  position: number;
 }
 
 /** Hub message `tilesChanged`: enough to paint, never enough to settle. */

@@ -54,7 +54,7 @@ export class Places {
     const top = this.byId.get(topId)?.path ?? "";
     const found = new Map<string, { node: GridNode; group: string; floors: Map<string, Tile[]> }>();
     for (const tile of tiles) {
-      const node = this.above(tile.node, "building") ?? this.byId.get(tile.node) ?? { id: tile.node, name: "", level: "", path: "" };
+      const node = this.above(tile.node, "building") ?? this.byId.get(tile.node) ?? { id: tile.node, name: "", level: "", path: "", position: 0 };
       let entry = found.get(node.id);
       if (entry === undefined) {
         entry = { node, group: this.group(node, top), floors: new Map() };
@@ -65,14 +65,28 @@ export class Places {
       if (row === undefined) entry.floors.set(floor, [tile]);
       else row.push(tile);
     }
-    const entries = [...found.values()].sort((a, b) => order.compare(a.node.path, b.node.path));
+    const entries = [...found.values()].sort((a, b) => this.compare(a.node.path, b.node.path));
     const grouped = new Set(entries.map((entry) => entry.group)).size > 1;
     return entries.map((entry) => ({
       id: entry.node.id,
       name: entry.node.name,
       group: grouped ? entry.group : "",
-      floors: elevation([...entry.floors].sort((a, b) => order.compare(b[0], a[0])).map(([, row]) => row)),
+      floors: elevation([...entry.floors].sort((a, b) => this.compare(b[0], a[0])).map(([, row]) => row)),
     }));
+  }
+
+  /** By position, from the top down; by the numbers in the path where positions do not tell. */
+  private compare(a: string, b: string): number {
+    const left = a.split(".");
+    const right = b.split(".");
+    for (let depth = 1; depth <= Math.min(left.length, right.length); depth++) {
+      if (left[depth - 1] === right[depth - 1]) continue;
+      const one = this.byPath.get(left.slice(0, depth).join("."));
+      const other = this.byPath.get(right.slice(0, depth).join("."));
+      if (one !== undefined && other !== undefined && one.position !== other.position) return one.position - other.position;
+      break;
+    }
+    return order.compare(a, b);
   }
 
   private group(building: GridNode, top: string): string {

@@ -135,9 +135,9 @@ export class Sprites {
   /** A soft rectangle: the light of a tile, not of a lamp behind it. */
   private glow(c: CanvasRenderingContext2D, tier: Tier): void {
     const { colour, strength } = GLOW[tier]!;
-    const steps = Math.max(1, this.reach);
+    const steps = Math.max(1, Math.min(10, this.reach));
     for (let step = 0; step < steps; step++) {
-      // Thin frames laid over each other add up towards the tile.
+      // Frames laid over each other add up towards the tile; few enough that rounding does not eat the colour.
       const inset = (this.reach * step) / steps;
       c.fillStyle = `rgba(${colour},${(strength * 2 * (step + 1)) / (steps * (steps + 1))})`;
       const round = Math.min(this.w, this.h) * 0.16 + this.reach - inset;
