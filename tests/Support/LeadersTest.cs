@@ -19,6 +19,9 @@ public abstract class LeadersTest : IAsyncLifetime
 
     internal LeadersScene Scene => _scene ?? throw new InvalidOperationException("The test has not started.");
 
+    /// <summary>False for a test that builds a district of its own.</summary>
+    protected virtual bool HasScene => true;
+
     internal Replica AddReplica(Action<OutboxCatalogue>? handlers = null, Action<IServiceCollection>? more = null)
     {
         var replica = new Replica(Database, Clock, WeChat, handlers, more);
@@ -31,7 +34,7 @@ public abstract class LeadersTest : IAsyncLifetime
     public virtual async Task InitializeAsync()
     {
         _database = await (await PostgresFixture.ClusterAsync()).CreateAsync(PostgresFixture.Migrated);
-        _scene = await LeadersScene.CreateAsync(_database);
+        if (HasScene) _scene = await LeadersScene.CreateAsync(_database);
     }
 
     public virtual async Task DisposeAsync()

@@ -22,8 +22,9 @@ internal sealed class TierDesk(Vault vault, TimeProvider clock)
     public FactsSnapshot Open(Household household) =>
         FactsSnapshot.FromBytes(vault.Open(SealedFields.FactsSnapshot, household.Id, household.Snapshot));
 
-    /// <summary>What the engine says of a household today, without changing anything.</summary>
-    public TierRun Read(Household household, FactsSnapshot snapshot, Reference reference) => Run(household, snapshot, reference, isNamed: false);
+    /// <summary>What the engine says of a household today, or on another day, without changing anything.</summary>
+    public TierRun Read(Household household, FactsSnapshot snapshot, Reference reference, DateOnly? day = null) =>
+        Run(household, snapshot, reference, isNamed: false, day);
 
     /// <summary>
     /// Evaluates, applies and records. The tier change, if there is one, is added to the context with its sealed evidence; the caller commits.
@@ -35,10 +36,12 @@ internal sealed class TierDesk(Vault vault, TimeProvider clock)
     /// <param name="reference">Rules, cadences and catalogue of today.</param>
     /// <param name="actor">Who changed the facts; null for the nightly run.</param>
     /// <param name="batchId">The batch it belongs to, null for a single change.</param>
+    /// <param name="day">The Shanghai day to judge on; null for today.</param>
     public (Evaluation Evaluation, TierChange? Change) Decide(
-        BackendDb db, Household household, FactsSnapshot snapshot, bool changed, Reference reference, Guid? actor, Guid? batchId = null)
+        BackendDb db, Household household, FactsSnapshot snapshot, bool changed, Reference reference, Guid? actor, Guid? batchId = null,
+        DateOnly? day = null)
     {
-        var run = Run(household, snapshot, reference, actor is not null);
+        var run = Run(household, snapshot, reference, actor is not null, day);
         changed |= !ReferenceEquals(run.Snapshot, snapshot);
         var change = household.Take(
             changed ? vault.Seal(SealedFields.FactsSnapshot, household.Id, run.Snapshot.ToBytes()) : null,
@@ -52,6 +55,6 @@ internal sealed class TierDesk(Vault vault, TimeProvider clock)
         return (run.Evaluation, change);
     }
 
-    private TierRun Run(Household household, FactsSnapshot snapshot, Reference reference, bool isNamed) => TierRun.Of(
-        snapshot, household.Tier, household.State, reference.Rules, household.NodePath, reference.Cadences, clock.Today(), isNamed);
+    private TierRun Run(Household household, FactsSnapshot snapshot, Reference reference, bool isNamed, DateOnly? day) => TierRun.Of(
+        snapshot, household.Tier, household.State, reference.Rules, household.NodePath, reference.Cadences, day ?? clock.Today(), isNamed);
 }
