@@ -97,11 +97,12 @@ internal sealed class DemoHousehold
 {
     private static readonly TimeSpan Shanghai = TimeSpan.FromHours(8);
 
+    private readonly Guid _leader, _staff;
+
     public DemoHousehold(DemoBlueprint blueprint, PlannedHousehold plan, DateOnly asOf)
     {
         (Plan, AsOf) = (plan, asOf);
-        var leader = blueprint.Leaders.LeaderOf[plan.Id];
-        var staff = blueprint.Leaders.StaffOf[plan.Floor.RootId!.Value];
+        (_leader, _staff) = (blueprint.Leaders.LeaderOf[plan.Id], blueprint.Leaders.StaffOf[plan.Floor.RootId!.Value]);
         RecordedOn = plan.MoveIn.For(asOf);
         Residents = new DemoResident[plan.People.Count];
         for (var i = 0; i < Residents.Length; i++)
@@ -110,12 +111,6 @@ internal sealed class DemoHousehold
             Residents[i] = new DemoResident(
                 person.Id, blueprint.MembershipIds[person.Id], person.Name, person.IsHead, DemoNames.IdNumber(person.Born.For(asOf), person.Order, person.Male),
                 person.PhoneNumber is { } number ? DemoNames.Phone(number) : null, person.IsHead ? plan.FormerAddress : null, person.PhotoId);
-        }
-        Values = new DemoValue[plan.Values.Count];
-        for (var i = 0; i < Values.Length; i++)
-        {
-            var value = plan.Values[i];
-            Values[i] = new DemoValue(Open(value, asOf), value.Source switch { ValueSource.Visit => leader, ValueSource.Staff => staff, _ => null });
         }
         Marks = [.. plan.Marks.Select(m => (m, m.Day.For(asOf))).Select(m => new RegisterMark
         {
@@ -128,7 +123,7 @@ internal sealed class DemoHousehold
             DiscoveryChannel = m.m.Channel,
             EliminationKind = m.m.Elimination,
             RecordedAt = At(m.Item2, 600),
-            RecordedBy = m.m.Status == RegisterStatus.Lifted ? null : staff,
+            RecordedBy = m.m.Status == RegisterStatus.Lifted ? null : _staff,
         })];
         Visits = [.. plan.Visits.Select(v => (v, Day: v.Day.For(asOf))).Select(v => new DemoVisit(v.v.Id, v.v.Kind, v.Day, At(v.Day, v.v.MinuteOfDay), v.v.Visitor, v.v.Counted, v.v.Note))];
         Measures = [.. plan.Measures.Select(m => new DemoMeasure(m.Id, m.Kind, m.Responsible, m.Opened.For(asOf), m.Finished?.For(asOf), m.Outcome))];
@@ -170,7 +165,9 @@ internal sealed class DemoHousehold
     public DateOnly? NextEvaluationOn { get; }
     public FactsSnapshot Snapshot { get; }
     public DemoResident[] Residents { get; }
-    public DemoValue[] Values { get; }
+    /// <summary>Made anew with each reading: a third of a million of them need not lie in memory at once.</summary>
+    public IEnumerable<DemoValue> Values => Plan.Values.Select(v => new DemoValue(
+        Open(v, AsOf), v.Source switch { ValueSource.Visit => _leader, ValueSource.Staff => _staff, _ => null }));
     public IReadOnlyList<RegisterMark> Marks { get; }
     public IReadOnlyList<DemoVisit> Visits { get; }
     public IReadOnlyList<DemoMeasure> Measures { get; }
