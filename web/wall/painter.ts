@@ -10,13 +10,15 @@ import { BACKGROUND } from "./tiers";
 
 const FLASH = 2600;
 /** How far the ring of a flash runs, in cells: no further than the free space around a building. */
-const RING = 0.6;
+const RING = 0.4;
 /** More flashing tiles in one building than this, and the building is repainted whole. */
 const MANY = 12;
 /** With reduced motion a change is marked by a steady frame for so long. */
 const STEADY = 6000;
 /** More flashes at once than this are a reload or a batch; the tiles change colour, the legend and the line below tell the sum. */
-const MOST_FLASHES = 300;
+const MOST_FLASHES = 40;
+/** A tile that turned red may still flash while others may not. */
+const MOST_RED_FLASHES = 60;
 
 const FONT = '"PingFang SC","Microsoft YaHei","Noto Sans CJK SC","Source Han Sans SC",sans-serif';
 
@@ -73,7 +75,7 @@ export class Painter {
   /** A change that a person should see. */
   flash(tile: Tile): void {
     this.repaint(tile);
-    if (this.flashing.length >= MOST_FLASHES) return;
+    if (this.flashing.length >= (tile.tier === "red" ? MOST_RED_FLASHES : MOST_FLASHES)) return;
     if (tile.flashAt === 0) this.flashing.push(tile);
     tile.flashAt = performance.now();
   }
@@ -110,7 +112,7 @@ export class Painter {
         continue;
       }
       this.flashing[kept++] = tile;
-      this.paintFlash(layout, layout.blocks[tile.block]!, tile, time, still);
+      this.paintFlash(layout, tile, time, still);
     }
     this.flashing.length = kept;
     this.dirty.fill(false);
@@ -219,7 +221,7 @@ export class Painter {
   }
 
   /** One slow swell and a ring that runs outwards, no blinking (at most one flash a change, WCAG 2.3.1). */
-  private paintFlash(layout: Layout, block: Block, tile: Tile, time: number, still: boolean): void {
+  private paintFlash(layout: Layout, tile: Tile, time: number, still: boolean): void {
     const c = this.c;
     const half = layout.gap >> 1;
     const x = tile.x + half;
@@ -227,10 +229,6 @@ export class Painter {
     const w = layout.cellWidth - layout.gap;
     const h = layout.cellHeight - layout.gap;
     const line = Math.max(2, Math.round(Math.min(w, h) * 0.1));
-    c.save();
-    c.beginPath();
-    c.rect(block.left, block.top, block.width, block.height);
-    c.clip();
     c.strokeStyle = "#ffffff";
     c.lineWidth = line;
     if (still) c.strokeRect(x - line / 2, y - line / 2, w + line, h + line);
@@ -242,8 +240,8 @@ export class Painter {
       const grow = (1 - (1 - t) * (1 - t)) * Math.min(layout.cellWidth, layout.cellHeight) * RING;
       c.globalAlpha = 1 - t;
       c.strokeRect(x - grow, y - grow, w + grow * 2, h + grow * 2);
+      c.globalAlpha = 1;
     }
-    c.restore();
   }
 
   private headingFont(): string {
