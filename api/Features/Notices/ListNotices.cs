@@ -25,7 +25,7 @@ internal static class ListNotices
     /// <param name="CreatedAt">When it was written.</param>
     /// <param name="State"><c>unread</c>, <c>read</c>, or <c>acknowledged</c> when every alarm it lists is taken, by whomever.</param>
     /// <param name="Count">Alarms it lists.</param>
-    /// <param name="Alarms">Those alarms, the open ones first.</param>
+    /// <param name="Alarms">Those of them that are within reach today, the open ones first.</param>
     public sealed record Item(Guid Id, CauseKind CauseKind, DateTimeOffset CreatedAt, string State, int Count, IReadOnlyList<AlarmLine> Alarms);
 
     /// <param name="Id">The alarm.</param>
@@ -46,7 +46,7 @@ internal static class ListNotices
             .Refuses(Problems.Invalid, Problems.CursorInvalid, Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed);
 
     private const string Notices = """
-        select id, cause_kind, created_at, read_at from notices
+        select id, cause_kind, created_at, read_at, (select count(*) from notice_alarms l where l.notice_id = notices.id) from notices
         where account_id = @account and (@at::timestamptz is null or (created_at, id) < (@at, @after))
         order by created_at desc, id desc limit @limit
         """;
@@ -81,9 +81,9 @@ internal static class ListNotices
         await using var reader = await ScopedCommands.ReadAsync(source, me.Current,
             [ScopedCommands.Command(Notices, Parameters()), ScopedCommands.Command(Alarms, Parameters()), audit.ReadCommand([me.Id])], cancellation);
         var rows = reader.Rows;
-        var notices = new List<(Guid Id, CauseKind Kind, DateTimeOffset At, bool Read)>();
+        var notices = new List<(Guid Id, CauseKind Kind, DateTimeOffset At, bool Read, int Count)>();
         while (await rows.ReadAsync(cancellation))
-            notices.Add((rows.GetGuid(0), SnakeCase.Parse<CauseKind>(rows.GetString(1)), rows.GetFieldValue<DateTimeOffset>(2), !rows.IsDBNull(3)));
+            notices.Add((rows.GetGuid(0), SnakeCase.Parse<CauseKind>(rows.GetString(1)), rows.GetFieldValue<DateTimeOffset>(2), !rows.IsDBNull(3), (int)rows.GetInt64(4)));
         await reader.NextResultAsync(cancellation);
         var alarms = new Dictionary<Guid, List<AlarmLine>>();
         while (await rows.ReadAsync(cancellation))
@@ -98,8 +98,9 @@ internal static class ListNotices
         var page = notices.Take(limit).Select(n =>
         {
             var lines = alarms.GetValueOrDefault(n.Id, []);
-            var taken = lines.Count > 0 && lines.TrueForAll(l => l.AcknowledgedAt is not null);
-            return new Item(n.Id, n.Kind, n.At, taken ? "acknowledged" : n.Read ? "read" : "unread", lines.Count, lines);
+            // What she no longer reaches may be open: of that she is told nothing.
+            var taken = n.Count > 0 && lines.Count == n.Count && lines.TrueForAll(l => l.AcknowledgedAt is not null);
+            return new Item(n.Id, n.Kind, n.At, taken ? "acknowledged" : n.Read ? "read" : "unread", n.Count, lines);
         }).ToList();
         var next = notices.Count > limit ? cursors.Sign("", $"{notices[limit - 1].At:O}|{notices[limit - 1].Id}") : null;
         return TypedResults.Ok(new Response(page, next));
