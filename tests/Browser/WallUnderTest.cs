@@ -33,10 +33,11 @@ public sealed class WallUnderTest : IAsyncLifetime
         var household = wall.GetProperty("tiles").EnumerateArray().Single(tile => tile.GetProperty("door").GetString() == door).GetProperty("id").GetString();
         using var read = await Staff.GetAsync($"/api/v1/households/{household}");
         var observedAt = PostgresFixture.DemoDay.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+        // With its own effective day: an illness that is on record already would keep its old one (facts.md, rule 5).
         var before = TimeProvider.System.GetTimestamp();
         await Staff.SendAsync(
             HttpMethod.Put, $"/api/v1/households/{household}/facts",
-            new { values = new[] { new { subject = "household", subjectId = household, tag = "last_major_event", value = "illness", observedAt } } },
+            new { values = new[] { new { subject = "household", subjectId = household, tag = "last_major_event", value = "illness", observedAt, validFrom = observedAt } } },
             ifMatch: read.Headers.ETag!.ToString()).OkAsync();
         return before;
     }
