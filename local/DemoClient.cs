@@ -41,7 +41,7 @@ internal sealed class DemoClient(HttpClient http)
         change.Headers.Add("Idempotency-Key", Guid.CreateVersion7().ToString());
         change.Content = JsonContent.Create(new
         {
-            values = new[] { new { subject = "household", subjectId = household, tag = "last_major_event", value = "illness", observedAt = today } },
+            values = new[] { new { subject = "household", subjectId = household, tag = "last_major_event", value = "illness", observedAt = today, validFrom = today } },
         });
         using var changed = await http.SendAsync(change, cancellation);
         await ReadAsync(changed, cancellation);

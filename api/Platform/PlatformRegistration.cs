@@ -4,7 +4,6 @@ using System.Threading.RateLimiting;
 using Backend.Platform.Audit;
 using Backend.Platform.Errors;
 using Backend.Platform.OpenApi;
-using Backend.Platform.Outbox;
 using Backend.Platform.Persistence;
 using Backend.Platform.Security;
 using Backend.Platform.WeChat;

@@ -49,7 +49,7 @@ public sealed class DeliveryPumpTests : LeadersTest
         var (one, two) = (AddReplica(), AddReplica());
         WeChat.Answer = async (_, _) =>
         {
-            await Task.Delay(5);
+            await Task.Delay(5, CancellationToken.None);
             return new DeliveryOutcome(SendResult.Sent, "ok");
         };
         // Four households of one floor: twenty messages to five people.

@@ -4,12 +4,14 @@ using Backend.Platform.Security;
 
 namespace Backend.Tests.Platform.Security;
 
-public class VaultTests
+public sealed class VaultTests : IDisposable
 {
     private static readonly string Key1 = Convert.ToBase64String(Enumerable.Repeat((byte)1, 32).ToArray());
     private static readonly string Key2 = Convert.ToBase64String(Enumerable.Repeat((byte)2, 32).ToArray());
     private readonly Guid _row = Guid.CreateVersion7();
     private readonly Vault _vault = new(new VaultOptions { CurrentKey = 1, Keys = { [1] = Key1 }, IndexKey = Key2 });
+
+    public void Dispose() => _vault.Dispose();
 
     [Fact]
     public void PD02_what_was_sealed_opens_in_its_row_and_column_alone()
@@ -70,7 +72,7 @@ public class VaultTests
     public void PD02_an_old_key_still_opens_and_the_current_one_seals()
     {
         var old = _vault.Seal(SealedFields.TagValue, _row, "true");
-        var rotated = new Vault(new VaultOptions { CurrentKey = 2, Keys = { [1] = Key1, [2] = Key2 }, IndexKey = Key2 });
+        using var rotated = new Vault(new VaultOptions { CurrentKey = 2, Keys = { [1] = Key1, [2] = Key2 }, IndexKey = Key2 });
         Assert.Equal("true", rotated.OpenText(SealedFields.TagValue, _row, old));
         Assert.Equal([0, 0, 0, 2], rotated.Seal(SealedFields.TagValue, _row, "true").Bytes[..4]);
         Assert.ThrowsAny<CryptographicException>(() => _vault.Open(SealedFields.TagValue, _row, rotated.Seal(SealedFields.TagValue, _row, "true")));
