@@ -19,8 +19,10 @@ internal sealed class LeadersScene : IAsyncDisposable
 {
     private static readonly Dictionary<Tier, Cadence> Cadences = new()
     {
-        [Tier.Red] = new Cadence { Tier = Tier.Red, Days = 7 }, [Tier.Orange] = new Cadence { Tier = Tier.Orange, Days = 14 },
-        [Tier.Yellow] = new Cadence { Tier = Tier.Yellow, Months = 1 }, [Tier.Green] = new Cadence { Tier = Tier.Green, Months = 3 },
+        [Tier.Red] = new Cadence { Tier = Tier.Red, Days = 7 },
+        [Tier.Orange] = new Cadence { Tier = Tier.Orange, Days = 14 },
+        [Tier.Yellow] = new Cadence { Tier = Tier.Yellow, Months = 1 },
+        [Tier.Green] = new Cadence { Tier = Tier.Green, Months = 3 },
     };
 
     private readonly NpgsqlDataSource _superuser;
@@ -69,8 +71,14 @@ internal sealed class LeadersScene : IAsyncDisposable
     {
         var evaluation = new Evaluation
         {
-            Day = ShanghaiDay.Of(db.Now), EngineTier = to, Tier = to, State = to == Tier.Red ? TierState.Provisional : null,
-            Reasons = [], Blockers = [], RuleSet = "test", RuleSetHash = "0",
+            Day = ShanghaiDay.Of(db.Now),
+            EngineTier = to,
+            Tier = to,
+            State = to == Tier.Red ? TierState.Provisional : null,
+            Reasons = [],
+            Blockers = [],
+            RuleSet = "test",
+            RuleSetHash = "0",
         };
         var change = household.Take(Sealed.None, evaluation, Cadences, null, db.Now, Guid.CreateVersion7(), batch)!;
         db.TierChanges.Add(change);
@@ -140,8 +148,14 @@ internal sealed class LeadersScene : IAsyncDisposable
         var id = Guid.CreateVersion7();
         Nodes[name] = new GridNode
         {
-            Id = id, ParentId = parent?.Id, LevelCode = level, Code = code, Name = name, Path = parent is null ? code : $"{parent.Path}.{code}",
-            RootId = root ? id : parent?.RootId, FloorNumber = floor,
+            Id = id,
+            ParentId = parent?.Id,
+            LevelCode = level,
+            Code = code,
+            Name = name,
+            Path = parent is null ? code : $"{parent.Path}.{code}",
+            RootId = root ? id : parent?.RootId,
+            FloorNumber = floor,
         };
         db.Add(Nodes[name]);
         return Nodes[name];
@@ -165,8 +179,11 @@ internal sealed class LeadersScene : IAsyncDisposable
         var identity = Guid.CreateVersion7();
         db.Add(new WeChatIdentity
         {
-            Id = identity, AccountId = account.Id, OpenIdIndex = _vault.BlindIndex(SealedFields.OpenId, $"{account.Id}"),
-            OpenId = _vault.Seal(SealedFields.OpenId, identity, OpenId(who)), EmploymentBound = true,
+            Id = identity,
+            AccountId = account.Id,
+            OpenIdIndex = _vault.BlindIndex(SealedFields.OpenId, $"{account.Id}"),
+            OpenId = _vault.Seal(SealedFields.OpenId, identity, OpenId(who)),
+            EmploymentBound = true,
         });
     }
 
@@ -174,13 +191,24 @@ internal sealed class LeadersScene : IAsyncDisposable
     {
         var household = new Household
         {
-            Id = Guid.CreateVersion7(), NodeId = floor.Id, NodePath = floor.Path, RootId = floor.RootId!.Value, Door = door, RecordedOn = new DateOnly(2020, 1, 1),
+            Id = Guid.CreateVersion7(),
+            NodeId = floor.Id,
+            NodePath = floor.Path,
+            RootId = floor.RootId!.Value,
+            Door = door,
+            RecordedOn = new DateOnly(2020, 1, 1),
         };
         Households[door] = household.Id;
         db.Add(household);
         db.Add(new Backend.Domain.Wall.Tile
         {
-            HouseholdId = household.Id, RootId = household.RootId, NodeId = floor.Id, NodePath = floor.Path, Door = door, Tier = Tier.Green, Version = 0,
+            HouseholdId = household.Id,
+            RootId = household.RootId,
+            NodeId = floor.Id,
+            NodePath = floor.Path,
+            Door = door,
+            Tier = Tier.Green,
+            Version = 0,
         });
     }
 }

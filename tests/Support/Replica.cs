@@ -1,5 +1,5 @@
-using Backend.Features.Notices;
 using Backend.Domain.Messages;
+using Backend.Features.Notices;
 using Backend.Platform.Outbox;
 using Backend.Platform.Persistence;
 using Backend.Platform.Security;
