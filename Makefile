@@ -31,8 +31,7 @@ BUILD := dotnet msbuild -restore -nologo -verbosity:quiet -terminalLogger:off -p
 
 ## 启动 PostgreSQL、演示片区、微信沙箱与 api；再次启动保留数据。PORT=6080 换端口，AS_OF=2026-11-20 指定演示日期
 run:
-	@echo "编译 api 与启动器（首次会下载 NuGet 包）…"
-	@$(BUILD) local
+	@bash local/build.sh $(CONFIGURATION)
 	@exec dotnet $(LAUNCHER) $(if $(AS_OF),--as-of $(AS_OF))
 
 ## 运行全部测试；最后一行是 N passed, N failed
@@ -45,7 +44,7 @@ prove: web
 
 ## 停止正在运行的服务，清除 .local 下的数据库、密钥与日志
 reset:
-	@$(BUILD) local
+	@bash local/build.sh $(CONFIGURATION)
 	@exec dotnet $(LAUNCHER) reset
 
 ## 编译（警告即错误）并检查代码格式

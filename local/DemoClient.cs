@@ -5,11 +5,24 @@ using System.Text.Json;
 namespace Local;
 
 /// <summary>Signs in at the api as a demo account and does by HTTP what a client would: the start page has no door of its own.</summary>
-internal sealed class DemoClient(HttpClient http)
+internal sealed class DemoClient(HttpClient http) : IDisposable
 {
+    // The api refuses a second use of a code while its exchange runs (ID02), and two clicks may come at once.
+    private readonly SemaphoreSlim _signIn = new(1);
+
     /// <summary>The session as the api gave it: access token, refresh token, life time.</summary>
-    public Task<JsonElement> SignInAsync(string code, CancellationToken cancellation) =>
-        SendAsync(HttpMethod.Post, "sessions/wechat", token: null, new { code }, cancellation);
+    public async Task<JsonElement> SignInAsync(string code, CancellationToken cancellation)
+    {
+        await _signIn.WaitAsync(cancellation);
+        try
+        {
+            return await SendAsync(HttpMethod.Post, "sessions/wechat", token: null, new { code }, cancellation);
+        }
+        finally
+        {
+            _signIn.Release();
+        }
+    }
 
     /// <summary>A single-use ticket for the wall of the account's first node.</summary>
     public async Task<string> WallTicketAsync(string code, CancellationToken cancellation)
@@ -48,6 +61,21 @@ internal sealed class DemoClient(HttpClient http)
         return greens.EnumerateArray().Where(green => green.GetProperty("id").GetString() == household)
             .Select(green => $"{green.GetProperty("nodeName").GetString()} {green.GetProperty("door").GetString()}").First();
     }
+
+    /// <summary>Reads what the wall and the main job read, and signs out again.</summary>
+    public async Task WarmUpAsync(string code, CancellationToken cancellation)
+    {
+        var token = await TokenAsync(code, cancellation);
+        var nodeId = await RootNodeAsync(token, cancellation);
+        await SendAsync(HttpMethod.Get, "grid-nodes", token, body: null, cancellation);
+        await SendAsync(HttpMethod.Get, $"grid-nodes/{nodeId}/wall", token, body: null, cancellation);
+        var page = await SendAsync(HttpMethod.Get, $"households?nodeId={nodeId}&tier=green&limit=1", token, body: null, cancellation);
+        if (page.GetProperty("items").GetArrayLength() > 0)
+            await SendAsync(HttpMethod.Get, $"households/{page.GetProperty("items")[0].GetProperty("id").GetString()}", token, body: null, cancellation);
+        await SendAsync(HttpMethod.Delete, "sessions/current", token, body: null, cancellation);
+    }
+
+    public void Dispose() => _signIn.Dispose();
 
     private async Task<string> TokenAsync(string code, CancellationToken cancellation) =>
         (await SignInAsync(code, cancellation)).GetProperty("accessToken").GetString()!;

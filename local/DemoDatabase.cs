@@ -9,9 +9,15 @@ internal sealed class DemoDatabase(PostgresServer postgres, Secrets secrets)
 {
     private const string Name = "backend";
 
+    private static string Stamp => Path.Combine(LocalFolder.Root, "migrated-by");
+
+    /// <summary>Does nothing when this very build of the api has migrated this database before: asking EF takes seconds, and a second start is to be quick.</summary>
     public async Task MigrateAsync(CancellationToken cancellation)
     {
-        await RolesScript.RunAsync(postgres.SuperuserConnectionString(), secrets, Name, cancellation);
+        var build = typeof(Migrator).Module.ModuleVersionId.ToString();
+        var isNew = await RolesScript.RunAsync(postgres.SuperuserConnectionString(), secrets, Name, cancellation);
+        if (!isNew && File.Exists(Stamp) && await File.ReadAllTextAsync(Stamp, cancellation) == build) return;
+        File.Delete(Stamp);
         try
         {
             await Migrator.MigrateAsync(postgres.ConnectionString("backend_owner", secrets.OwnerPassword, Name, pooled: false), cancellation);
@@ -21,6 +27,7 @@ internal sealed class DemoDatabase(PostgresServer postgres, Secrets secrets)
             // Data of another branch or of an unreleased migration that has changed since.
             throw new Refusal($"已有的演示数据与这份代码不符，迁移失败：{mismatch.MessageText}\n请执行 make reset，然后重新 make run。");
         }
+        await File.WriteAllTextAsync(Stamp, build, cancellation);
     }
 
     public async Task<bool> IsEmptyAsync(CancellationToken cancellation)

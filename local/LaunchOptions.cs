@@ -5,7 +5,7 @@ using System.Net.Sockets;
 namespace Local;
 
 /// <summary>What the caller may choose: <c>PORT</c> (the start page takes the next one), <c>--as-of DAY</c> of the demo, or <c>reset</c>.</summary>
-internal sealed record LaunchOptions(int Port, DateOnly AsOf, bool Reset)
+internal sealed record LaunchOptions(int Port, DateOnly AsOf, bool AsOfGiven = false, bool Reset = false)
 {
     public Uri Api { get; } = new($"http://127.0.0.1:{Port}");
 
@@ -25,9 +25,9 @@ internal sealed record LaunchOptions(int Port, DateOnly AsOf, bool Reset)
         var asOf = Today;
         return args switch
         {
-            [] => new(port, asOf, Reset: false),
+            [] => new(port, asOf),
             ["reset"] => new(port, asOf, Reset: true),
-            ["--as-of", var day] when DateOnly.TryParseExact(day, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out asOf) => new(port, asOf, Reset: false),
+            ["--as-of", var day] when DateOnly.TryParseExact(day, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out asOf) => new(port, asOf, AsOfGiven: true),
             _ => throw new Refusal("用法：dotnet run --project local [--as-of YYYY-MM-DD | reset]"),
         };
     }

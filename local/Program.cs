@@ -21,13 +21,17 @@ try
         new PostgresOptions(await ClusterHome.ForCloneAsync(LocalFolder.Root, stop.Token), secrets.SuperuserPassword) { Say = Say }, stop.Token);
     var database = new DemoDatabase(postgres, secrets);
 
-    Say($"PostgreSQL {postgres.Major} 就绪；建立数据库角色，迁移表结构…");
+    Say($"PostgreSQL {postgres.Major} 就绪；检查数据库角色与表结构…");
     await database.MigrateAsync(stop.Token);
 
     if (await database.IsEmptyAsync(stop.Token))
     {
         Say($"装入演示片区（日期 {options.AsOf:yyyy-MM-dd}，全部为虚构数据）…");
         await database.LoadAsync(options.AsOf, stop.Token);
+    }
+    else if (options.AsOfGiven)
+    {
+        Say("演示数据已有，--as-of 不改变它；需要另一天请先 make reset。");
     }
 
     Say("启动微信沙箱与起始页…");
@@ -37,6 +41,7 @@ try
     await using var api = await ApiProcess.StartAsync(options, database.Settings(), stop.Token);
 
     Welcome.Print(options, watch.Elapsed);
+    page.WarmUp(stop.Token);
     var ended = await Task.WhenAny(stop.Requested, api.Ended, postgres.Ended);
     if (ended == stop.Requested) return Stopped();
     throw new Refusal(ended == api.Ended ? $"api 意外退出，日志在 {api.LogFile}：\n{api.LastLines()}" : $"PostgreSQL 意外退出，日志在 {LocalFolder.Root}/postgres/postgres.log。");

@@ -15,12 +15,14 @@ internal sealed class StartPage : IAsyncDisposable
     private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true, Encoder = JavaScriptEncoder.Create(UnicodeRanges.All) };
 
     private readonly WebApplication _app;
+    private readonly DemoClient _client;
     private readonly HttpClient _api;
 
-    private StartPage(WebApplication app, HttpClient api)
+    private StartPage(WebApplication app, HttpClient api, DemoClient client)
     {
         _app = app;
         _api = api;
+        _client = client;
     }
 
     public const string SandboxAppId = "wx0000000000local";
@@ -37,16 +39,31 @@ internal sealed class StartPage : IAsyncDisposable
         app.MapWeChatSandbox();
 
         var api = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = options.Api, Timeout = TimeSpan.FromSeconds(10) };
-        Map(app, options, new DemoClient(api));
+        var client = new DemoClient(api);
+        Map(app, options, client);
         await app.StartAsync(cancellation);
-        return new StartPage(app, api);
+        return new StartPage(app, api, client);
     }
+
+    /// <summary>While the newcomer reads the addresses, the api compiles what her first clicks will need. It changes no household.</summary>
+    public void WarmUp(CancellationToken cancellation) => _ = Task.Run(async () =>
+    {
+        try
+        {
+            await _client.WarmUpAsync("demo-staff", cancellation);
+        }
+        catch (Exception exception) when (exception is Refusal or HttpRequestException or OperationCanceledException)
+        {
+            // Her first click then takes longer, or says what is wrong.
+        }
+    }, cancellation);
 
     public async ValueTask DisposeAsync()
     {
         using var patience = new CancellationTokenSource(TimeSpan.FromMilliseconds(200));
         await _app.StopAsync(patience.Token);
         await _app.DisposeAsync();
+        _client.Dispose();
         _api.Dispose();
     }
 
