@@ -174,13 +174,21 @@ internal sealed class FixedScope(Scope scope) : IScopeSource
 }
 
 /// <summary>Opens a connection of the same role for hand-written hot reads; see <see cref="ScopedCommands"/>.</summary>
-internal sealed class AppDataSource(NpgsqlDataSource source)
+internal sealed class AppDataSource(NpgsqlDataSource source) : IAsyncDisposable, IDisposable
 {
     public NpgsqlDataSource Source => source;
+
+    public void Dispose() => source.Dispose();
+
+    public ValueTask DisposeAsync() => source.DisposeAsync();
 }
 
 /// <summary>Background work only; named in Platform and nowhere else (architecture test).</summary>
-internal sealed class WorkerDataSource(NpgsqlDataSource source)
+internal sealed class WorkerDataSource(NpgsqlDataSource source) : IAsyncDisposable, IDisposable
 {
     public NpgsqlDataSource Source => source;
+
+    public void Dispose() => source.Dispose();
+
+    public ValueTask DisposeAsync() => source.DisposeAsync();
 }

@@ -9,8 +9,9 @@ internal static class PersistenceRegistration
 {
     public static IServiceCollection AddPersistence(this IServiceCollection services, IConfiguration configuration)
     {
-        services.AddSingleton(new AppDataSource(Open(configuration, "App")));
-        services.AddSingleton(new WorkerDataSource(Open(configuration, "Worker")));
+        // By factory: the container closes what it made, so no connection outlives its host.
+        services.AddSingleton(_ => new AppDataSource(Open(configuration, "App")));
+        services.AddSingleton(_ => new WorkerDataSource(Open(configuration, "Worker")));
         services.AddSingleton<GridMap>();
         services.AddSingleton<ReferenceData>();
         services.AddSingleton<OutboxSignal>();
