@@ -29,6 +29,8 @@ internal static class PlatformRegistration
             kestrel.Limits.MaxConcurrentUpgradedConnections = 10_000;
             kestrel.AddServerHeader = false;
         });
+        // "Request starting" would write the query, and with it a ticket (PD05, RL09).
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning);
         services.AddHttpContextAccessor();
         services.TryAddSingleton(TimeProvider.System);
         services.AddPersistence(configuration);
