@@ -19,7 +19,7 @@ echo "检查网页：类型、单元测试、旧浏览器…"
 npm run --prefix web --silent check 2>&1 | tee "$results/web.log" || { echo "网页的检查没有通过。"; status=1; }
 
 echo "运行测试（自带 PostgreSQL，浏览器 $CHROMIUM）…"
-dotnet test Backend.sln --no-build -c "$configuration" --logger trx --results-directory "$results" || { echo "dotnet test 没有通过。"; status=1; }
+dotnet test Backend.sln --no-build -c "$configuration" --blame --logger trx --results-directory "$results" || { echo "dotnet test 没有通过。"; status=1; }
 
 # One line a file: <Counters total="3" executed="3" passed="3" failed="0" error="0" timeout="0" aborted="0" … />
 dotnet_count() { { grep -ho '<Counters [^>]*>' "$results"/*.trx || true; } | { grep -o " $1=\"[0-9]*\"" || true; } | tr -dc '0-9\n' | awk '{ sum += $1 } END { print sum + 0 }'; }

@@ -58,6 +58,8 @@ internal sealed class BackendProcess : IAsyncDisposable
         }
         catch (Refusal refusal)
         {
+            // Its last words may still be on their way; the end of the process, waited for, includes them.
+            await KillAsync();
             throw new InvalidOperationException($"{refusal.Message}\n{string.Join('\n', _output.TakeLast(60))}", refusal);
         }
     }
@@ -67,6 +69,7 @@ internal sealed class BackendProcess : IAsyncDisposable
     {
         if (_child is null) return;
         await _child.StopAsync();
+        await _child.WaitAsync(CancellationToken.None);
         _child.Dispose();
         _child = null;
     }
