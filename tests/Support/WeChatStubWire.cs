@@ -33,8 +33,9 @@ public sealed class WeChatStubWire : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
-        _listener.Stop();
+        // Stopped any earlier, the loop might ask a listener that no longer listens.
         await _accepting;
+        _listener.Stop();
         await Task.WhenAll(_connections);
         _stop.Dispose();
     }
