@@ -579,7 +579,7 @@ internal sealed class FactsReader
     private Fact<bool> Anybody(ReadTag tag, string signal = "true", Comparison<string>? severity = null)
     {
         List<ValueRef>? rows = null;
-                foreach (var subject in _members)
+        foreach (var subject in _members)
         {
             if (Latest(subject, tag, _day, severity ?? Worse.True) is { } value && value.Value == signal) (rows ??= []).Add(Ref(value));
         }

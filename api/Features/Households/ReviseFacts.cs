@@ -39,7 +39,7 @@ internal static class ReviseFacts
         SubjectKind Subject,
         Guid SubjectId,
         [property: StringLength(60, ErrorMessage = "tag 过长")] string Tag,
-        [property: StringLength(200, ErrorMessage = "value 过长")] [property: System.Text.Json.Serialization.JsonPropertyName("value")] string TagValue,
+        [property: StringLength(200, ErrorMessage = "value 过长")][property: System.Text.Json.Serialization.JsonPropertyName("value")] string TagValue,
         DateOnly ObservedAt,
         DateOnly? ValidFrom = null,
         DateOnly? ValidTo = null,
