@@ -32,6 +32,8 @@ internal static class Contract
             swagger.ParameterFilter<QueryWordsInContract>();
             swagger.OperationFilter<PolicyInContract>();
             swagger.SchemaFilter<OpenAnswers>();
+            swagger.SchemaFilter<NullsInContract>();
+            swagger.DocumentFilter<WholeAnswers>();
             swagger.DocumentFilter<ProblemsInContract>();
         });
     }
