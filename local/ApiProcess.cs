@@ -58,6 +58,7 @@ internal sealed class ApiProcess : IAsyncDisposable
         ["WeChat:BaseAddress"] = options.StartPage.ToString(),
         ["WeChat:AppId"] = StartPage.SandboxAppId,
         ["WeChat:RedAlarmTemplate"] = "local-red-alarm",
+        ["WeChat:SubscribeTemplate"] = "local-visit-task",
         ["WeChat:MiniProgramPage"] = "pages/alarm/index",
     };
 }

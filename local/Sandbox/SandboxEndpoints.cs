@@ -27,6 +27,8 @@ internal static class SandboxEndpoints
         app.MapGet("/cgi-bin/stable_token", () => Error(43002, "require POST method"));
         app.MapPost("/cgi-bin/message/wxopen/employeerelationmsg/send", SendEmploymentMessage);
         app.MapGet("/cgi-bin/message/wxopen/employeerelationmsg/send", () => Error(43002, "require POST method"));
+        app.MapPost("/cgi-bin/message/subscribe/send", SendSubscribeMessage);
+        app.MapGet("/cgi-bin/message/subscribe/send", () => Error(43002, "require POST method"));
         app.MapGet("/sandbox", Page);
         app.MapGet("/sandbox/messages", Messages);
     }
@@ -60,10 +62,7 @@ internal static class SandboxEndpoints
 
     private static async Task<IResult> SendEmploymentMessage(HttpRequest request, WeChatSandbox sandbox, CancellationToken cancellation)
     {
-        string? token = request.Query["access_token"];
-        if (string.IsNullOrEmpty(token)) return Error(41001, "access_token missing");
-        if (!sandbox.IsToken(token)) return Error(40001, "invalid credential, access_token is invalid or not latest");
-
+        if (RefuseToken(request, sandbox) is { } refused) return refused;
         var (body, refusal) = await ReadAsync(request, cancellation);
         if (body is null) return refusal!;
         if (Text(body, "template_id") is not { Length: > 0 and <= 128 } template || Text(body, "page") is not { Length: > 0 and <= 1024 } page || page[0] == '/'
@@ -73,15 +72,47 @@ internal static class SandboxEndpoints
 
         // data is a text that holds JSON.
         if (Parse(data)?["data"] is not JsonObject { Count: > 0 } pairs) return Error(40097, "invalid args");
-        var values = new List<SandboxValue>();
+        if (ReadValues(pairs, out var values) is { } bad) return bad;
+        sandbox.Receive("用工消息", openId, template, page, values);
+        return Json(new JsonObject { ["errcode"] = 0, ["errmsg"] = "ok" });
+    }
+
+    private static async Task<IResult> SendSubscribeMessage(HttpRequest request, WeChatSandbox sandbox, CancellationToken cancellation)
+    {
+        if (RefuseToken(request, sandbox) is { } refused) return refused;
+        var (body, refusal) = await ReadAsync(request, cancellation);
+        if (body is null) return refusal!;
+        if (Text(body, "touser") is not { Length: > 0 } openId || !DemoCodes.IsOpenId(openId)) return Error(40003, "invalid openid");
+        if (Text(body, "template_id") is not { Length: > 0 and <= 128 } template) return Error(40037, "invalid template_id");
+        // Without a page the card opens nothing; with one it must be in the app.
+        var page = body["page"] is null ? "" : Text(body, "page");
+        if (page is null or { Length: > 1024 } || page.StartsWith('/')) return Error(41030, "invalid page");
+        if (body["miniprogram_state"] is not null && Text(body, "miniprogram_state") is not ("developer" or "trial" or "formal")) return Error(40097, "invalid args");
+        if (body["data"] is not JsonObject { Count: > 0 } pairs) return Error(47003, "argument invalid! data invalid");
+        if (ReadValues(pairs, out var values) is { } bad) return bad;
+        // Everybody of the demo has consented, for good; strangers never.
+        if (DemoCodes.IsUnboundOpenId(openId)) return Error(43101, "user refuse to accept the msg");
+        var number = sandbox.Receive("订阅消息", openId, template, page, values);
+        return Json(new JsonObject { ["errcode"] = 0, ["errmsg"] = "ok", ["msgid"] = number });
+    }
+
+    private static IResult? RefuseToken(HttpRequest request, WeChatSandbox sandbox)
+    {
+        string? token = request.Query["access_token"];
+        if (string.IsNullOrEmpty(token)) return Error(41001, "access_token missing");
+        return sandbox.IsToken(token) ? null : Error(40001, "invalid credential, access_token is invalid or not latest");
+    }
+
+    private static IResult? ReadValues(JsonObject pairs, out List<SandboxValue> values)
+    {
+        values = [];
         foreach (var (key, pair) in pairs)
         {
             if (pair is not JsonObject content || Text(content, "value") is not { } value || !TemplateValues.IsValid(key, value)) return Error(47003, $"argument invalid! data.{key}.value invalid");
             values.Add(new SandboxValue(key, value));
         }
 
-        sandbox.Receive(openId, template, page, values);
-        return Json(new JsonObject { ["errcode"] = 0, ["errmsg"] = "ok" });
+        return null;
     }
 
     private static IResult Page(HttpResponse response)

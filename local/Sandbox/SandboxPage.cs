@@ -69,7 +69,7 @@ internal static class SandboxPage
             time.dateTime = message.at;
             head.append(element('span', '发给 ' + (name || message.openId), 'to'), time);
             for (const value of message.values) values.append(element('dt', value.key), element('dd', value.text));
-            made.append(head, values, element('p', '第 ' + message.number + ' 条 · 模板 ' + message.template + ' · 打开 ' + message.page, 'small'));
+            made.append(head, values, element('p', '第 ' + message.number + ' 条 · ' + message.kind + ' · 模板 ' + message.template + ' · 打开 ' + message.page, 'small'));
             return made;
           }
 

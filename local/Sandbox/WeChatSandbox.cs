@@ -5,9 +5,10 @@ namespace Local.Sandbox;
 
 /// <summary>A message that "WeChat" received.</summary>
 /// <param name="Number">Counts from 1 since the start, for the page.</param>
+/// <param name="Kind">用工消息 or 订阅消息.</param>
 /// <param name="Recipient">Who it is in the demo; null for an openid that has no name here.</param>
 internal sealed record SandboxMessage(
-    long Number, DateTimeOffset At, string OpenId, string? Recipient, string Template, string Page, IReadOnlyList<SandboxValue> Values);
+    long Number, DateTimeOffset At, string Kind, string OpenId, string? Recipient, string Template, string Page, IReadOnlyList<SandboxValue> Values);
 
 internal sealed record SandboxValue(string Key, string Text);
 
@@ -70,12 +71,14 @@ internal sealed class WeChatSandbox(string appId, string appSecret, TimeProvider
         }
     }
 
-    public void Receive(string openId, string template, string page, IReadOnlyList<SandboxValue> values)
+    /// <summary>Takes a message, and gives its number since the start.</summary>
+    public long Receive(string kind, string openId, string template, string page, IReadOnlyList<SandboxValue> values)
     {
         lock (_lock)
         {
-            _messages.AddFirst(new SandboxMessage(++_received, clock.GetUtcNow(), openId, _names.GetValueOrDefault(openId), template, page, values));
+            _messages.AddFirst(new SandboxMessage(++_received, clock.GetUtcNow(), kind, openId, _names.GetValueOrDefault(openId), template, page, values));
             if (_messages.Count > KeptMessages) _messages.RemoveLast();
+            return _received;
         }
     }
 }

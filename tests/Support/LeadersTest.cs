@@ -1,3 +1,4 @@
+using Backend.Domain.Notices;
 using Backend.Platform.Outbox;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
@@ -13,7 +14,11 @@ public abstract class LeadersTest : IAsyncLifetime
 
     internal FakeTimeProvider Clock { get; } = new(new DateTimeOffset(2026, 11, 25, 2, 0, 0, TimeSpan.Zero));
 
-    internal EmploymentStub WeChat { get; } = new();
+    /// <summary>The first channel to a phone.</summary>
+    internal ChannelStub WeChat { get; } = new(Channel.EmploymentMessage);
+
+    /// <summary>The second one; there is none until a test names its template.</summary>
+    internal ChannelStub Subscribe { get; } = new(Channel.SubscribeMessage);
 
     internal PostgresDatabase Database => _database ?? throw new InvalidOperationException("The test has not started.");
 
@@ -24,7 +29,7 @@ public abstract class LeadersTest : IAsyncLifetime
 
     internal Replica AddReplica(Action<OutboxCatalogue>? handlers = null, Action<IServiceCollection>? more = null)
     {
-        var replica = new Replica(Database, Clock, WeChat, handlers, more);
+        var replica = new Replica(Database, Clock, [WeChat, Subscribe], handlers, more);
         _replicas.Add(replica);
         return replica;
     }

@@ -5,6 +5,7 @@ using Backend.Platform.Persistence;
 using Backend.Platform.Security;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 
@@ -18,7 +19,7 @@ internal sealed class Replica : IAsyncDisposable
 {
     private readonly ServiceProvider _services;
 
-    public Replica(PostgresDatabase database, FakeTimeProvider clock, IEmploymentMessages messages, Action<OutboxCatalogue>? handlers = null,
+    public Replica(PostgresDatabase database, FakeTimeProvider clock, IReadOnlyList<IMessageChannel> channels, Action<OutboxCatalogue>? handlers = null,
         Action<IServiceCollection>? more = null)
     {
         Clock = clock;
@@ -27,13 +28,14 @@ internal sealed class Replica : IAsyncDisposable
         services.AddLogging(l => l.AddProvider(Log).SetMinimumLevel(LogLevel.Debug));
         services.AddSingleton<TimeProvider>(clock);
         services.AddSingleton(new Vault(PostgresFixture.Secrets.Vault));
-        services.AddSingleton(messages);
         services.AddPersistence(configuration);
         services.AddOutbox(configuration, catalogue =>
         {
             catalogue.Handle<TierChanged, AlarmLeaders>().Handle<BatchFinished, TellBatch>();
             handlers?.Invoke(catalogue);
         });
+        services.RemoveAll<IMessageChannel>();
+        foreach (var channel in channels) services.AddSingleton(channel);
         more?.Invoke(services);
         _services = services.BuildServiceProvider();
     }

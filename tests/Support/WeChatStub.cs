@@ -18,6 +18,7 @@ public enum WeChatCall
     CodeToSession,
     StableToken,
     EmploymentMessage,
+    SubscribeMessage,
 }
 
 /// <summary>A message that "WeChat" took, whether or not its answer reached the caller.</summary>
@@ -44,7 +45,7 @@ public sealed record StubAnswer(string? Body = null, int Status = 200, bool Take
 
 /// <summary>
 /// WeChat over real HTTP for tests: logins by the codes a test names, one token at a time, messages counted by recipient. Behaves like WeChat unless
-/// scripted (a code works once, an old token is refused). A call that it does not know fails the test when the stub is disposed.
+/// scripted (a code works once, an old token is refused, a subscribe message needs a consent). A call that it does not know fails the test when the stub is disposed.
 /// Every stub is a server of its own: tests run in parallel.
 /// </summary>
 public sealed class WeChatStub : IDisposable
@@ -52,6 +53,7 @@ public sealed class WeChatStub : IDisposable
     public const string AppId = "wx0000000000000001";
     public const string AppSecret = "FAKE_secret_0000000000000000001";
     public const string RedAlarmTemplate = "FAKE_EMP_TMPL_0001";
+    public const string SubscribeTemplate = "FAKE_TMPL_RED_ALERT_0001";
     public const string MiniProgramPage = "pages/notice/list";
 
     private static readonly JsonNode Bodies = JsonNode.Parse(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Support", "wechat-stubs.json")))!;
@@ -71,6 +73,7 @@ public sealed class WeChatStub : IDisposable
     private readonly ConcurrentDictionary<WeChatCall, StubAnswer> _standing = new();
     private readonly ConcurrentDictionary<WeChatCall, int> _calls = new();
     private readonly ConcurrentQueue<StubMessage> _messages = new();
+    private readonly ConcurrentDictionary<string, int> _consents = new();
     private readonly ConcurrentQueue<string> _unmatched = new();
     private int _tokenNumber = 1;
 
@@ -80,6 +83,7 @@ public sealed class WeChatStub : IDisposable
         Map(WeChatCall.CodeToSession, "jscode2session", CodeToSession);
         Map(WeChatCall.StableToken, "stable_token", StableToken);
         Map(WeChatCall.EmploymentMessage, "employeerelationmsg/send", EmploymentMessage);
+        Map(WeChatCall.SubscribeMessage, "subscribe/send", SubscribeMessage);
         _server.Given(Request.Create().UsingAnyMethod()).AtPriority(1000).RespondWith(Response.Create().WithCallback(request =>
         {
             _unmatched.Enqueue($"{request.Method} {request.Path}");
@@ -96,6 +100,7 @@ public sealed class WeChatStub : IDisposable
         ["WeChat:AppId"] = AppId,
         ["WeChat:AppSecret"] = AppSecret,
         ["WeChat:RedAlarmTemplate"] = RedAlarmTemplate,
+        ["WeChat:SubscribeTemplate"] = SubscribeTemplate,
         ["WeChat:MiniProgramPage"] = MiniProgramPage,
         ["WeChat:RetryDelay"] = "00:00:00",
     };
@@ -123,6 +128,9 @@ public sealed class WeChatStub : IDisposable
 
     /// <summary>Makes <paramref name="code"/> log in as <paramref name="openId"/>: once, as with WeChat, or again and again.</summary>
     public void AddCode(string code, string openId, string? unionId = null, bool again = false) => _codes[code] = new Code(openId, unionId, again);
+
+    /// <summary>The person has tapped "accept": one subscribe message more is taken for her.</summary>
+    public void Consent(string openId) => _consents.AddOrUpdate(openId, 1, (_, n) => n + 1);
 
     /// <summary>From now on the token given out before is refused as stale (40001), and a renewal gives the next one.</summary>
     public void RevokeToken() => Interlocked.Increment(ref _tokenNumber);
@@ -212,6 +220,24 @@ public sealed class WeChatStub : IDisposable
         var values = JsonNode.Parse((string)asked["data"]!)!["data"]!.AsObject().ToDictionary(v => v.Key, v => (string)v.Value!["value"]!);
         _messages.Enqueue(new StubMessage((string)asked["touser"]!, (string)asked["template_id"]!, (string)asked["page"]!, values, request.Body!));
         return Bodies["employeerelationmsg/send"]!["success"]!.ToJsonString();
+    }
+
+    private string SubscribeMessage(IRequestMessage request)
+    {
+        if (Query(request, "access_token") != CurrentToken) return ErrorBody(40001);
+        var asked = JsonNode.Parse(request.Body!)!;
+        if (asked["data"] is not JsonObject data || (string?)asked["template_id"] != SubscribeTemplate) return ErrorBody(asked["data"] is JsonObject ? 40037 : 47003);
+        var openId = (string)asked["touser"]!;
+        int left;
+        do
+        {
+            left = _consents.GetOrAdd(openId, 0);
+            if (left == 0) return ErrorBody(43101);
+        }
+        while (!_consents.TryUpdate(openId, left - 1, left));
+
+        _messages.Enqueue(new StubMessage(openId, SubscribeTemplate, (string)asked["page"]!, data.ToDictionary(v => v.Key, v => (string)v.Value!["value"]!), request.Body!));
+        return Bodies["subscribe/send"]!["success"]!.ToJsonString();
     }
 
     private static string? Query(IRequestMessage request, string name) =>

@@ -3,7 +3,7 @@ using Backend.Platform.Outbox;
 
 namespace Backend.Features.Notices;
 
-/// <summary>通知: from a rise to people told; the account's own in-app messages, reading one, and taking on what it lists.</summary>
+/// <summary>通知: from a rise to people told; the account's own in-app messages, reading one, taking on what it lists, and consents to messages.</summary>
 internal static class NoticesEndpoints
 {
     /// <summary>The outbox with this feature's handlers.</summary>
@@ -16,5 +16,9 @@ internal static class NoticesEndpoints
         ListNotices.Map(notices);
         ReadNotice.Map(notices);
         AcknowledgeNotice.Map(notices);
+
+        var consents = api.MapGroup("/me/wechat-consents").WithTags("Notices");
+        ReadWeChatConsents.Map(consents);
+        RecordWeChatConsents.Map(consents);
     }
 }

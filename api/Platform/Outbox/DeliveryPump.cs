@@ -15,11 +15,16 @@ namespace Backend.Platform.Outbox;
 /// <para>The attempt is committed before the call, and with it a lease on the recipient, so that one message at a time goes to one person and
 /// no lock is held over the call (RL06). A call whose outcome nobody knows (answer lost, process killed) is repeated once, after 60 s, counted, and
 /// then shown as uncertain. Everything else is tried for a day and then parked and alarmed, never deleted (RL05).</para>
+/// <para>Where the first channel to a phone fails for good, is not open for the account, or waits for people to mend it, a delivery over the second one
+/// is written. Its credit is taken in the commit of the attempt and given back only by an answer that says "certainly not sent": so it is held exactly
+/// while a message may have gone out, and a message takes one however often it is tried (docs/adr/013).</para>
 /// </summary>
 internal sealed class DeliveryPump(
-    WorkerDataSource worker, Vault vault, IEmploymentMessages employment, OutboxSignal signal, TimeProvider clock, ILogger<DeliveryPump> log) : BackgroundService
+    WorkerDataSource worker, Vault vault, IEnumerable<IMessageChannel> channels, OutboxSignal signal, TimeProvider clock, ILogger<DeliveryPump> log) : BackgroundService
 {
     private const int MostAtOnce = 8;
+    /// <summary>Deliveries over a closed channel are put aside in portions of this.</summary>
+    private const int MostClosed = 100;
     private static readonly TimeSpan Sweep = TimeSpan.FromSeconds(1);
     /// <summary>How long an outcome may stay unknown before the one repeat.</summary>
     private static readonly TimeSpan UncertainFor = TimeSpan.FromSeconds(60);
@@ -51,10 +56,32 @@ internal sealed class DeliveryPump(
         where d.channel = 'live' and d.state = 'waiting' and d.due_at <= @now and {IsOpen}
         """;
 
-    private const string FailUnbound = $"""
-        update deliveries d set state = 'failed', last_outcome = 'not_bound'
-        where d.channel = 'employment_message' and {IsPending} and d.due_at <= @now
-            and not exists (select from we_chat_identities i where i.account_id = d.account_id and i.employment_bound)
+    /// <summary>Still to be sent, and for certain not sent yet: no credit is held for it.</summary>
+    private const string IsUnpaid = "d.state = 'waiting' and d.repeats = 0";
+
+    /// <summary>Whether the delivery's channel is open to the person behind an identity.</summary>
+    private const string IsOpenTo = $"""
+        (d.channel = 'employment_message' and i.employment_bound
+         or d.channel = 'subscribe_message' and (not ({IsUnpaid}) or exists (select from subscription_credits c
+            where c.account_id = d.account_id and c.template_id = @template and coalesce(c.remaining, 1) > 0)))
+        """;
+
+    /// <summary>What a closed channel leaves to the next one. Gives the number that failed.</summary>
+    private const string FailClosed = $"""
+        with closed as (
+            select d.id from deliveries d
+            where d.channel = any(@channels) and {IsPending} and d.due_at <= @now
+                and not exists (select from we_chat_identities i where i.account_id = d.account_id and {IsOpenTo})
+            order by d.due_at limit @most for update skip locked),
+        failed as (
+            update deliveries d set state = 'failed', last_outcome = case d.channel when 'employment_message' then 'not_bound' else 'not_subscribed' end
+            from closed c where d.id = c.id returning d.notice_id, d.account_id, d.cause_id, d.step, d.channel),
+        next as (
+            insert into deliveries (id, notice_id, account_id, cause_id, step, channel, state, due_at, attempts, repeats, created_at)
+            select @ids[row_number() over ()], notice_id, account_id, cause_id, step, 'subscribe_message', 'waiting', @now, 0, 0, @now
+            from failed where channel = 'employment_message' and @template <> ''
+            on conflict (cause_id, step, account_id, channel) do nothing)
+        select count(*) from failed
         """;
 
     /// <summary>
@@ -63,61 +90,88 @@ internal sealed class DeliveryPump(
     /// </summary>
     private const string Claim = $"""
         with taken as (
-            select d.id, d.state = 'sending' or d.state = 'uncertain' as again, d.repeats, d.attempts, d.notice_id, d.created_at, i.id as identity, i.open_id
+            select d.id, d.channel, d.state = 'sending' or d.state = 'uncertain' as again, d.repeats, d.attempts, d.notice_id, d.account_id, d.created_at,
+                i.id as identity, i.open_id, d.channel = 'subscribe_message' and {IsUnpaid} as pays
             from deliveries d join we_chat_identities i on i.account_id = d.account_id
             where d.id in (
                     select distinct on (d.account_id) d.id from deliveries d
-                    where d.channel = 'employment_message' and {IsPending} and d.due_at <= @now order by d.account_id, d.due_at, d.id)
-                and d.channel = 'employment_message' and {IsPending} and d.due_at <= @now and {IsOpen}
-                and i.employment_bound and (i.leased_until is null or i.leased_until <= clock_timestamp())
+                    where d.channel = any(@channels) and {IsPending} and d.due_at <= @now order by d.account_id, d.due_at, d.id)
+                and {IsPending} and d.due_at <= @now and {IsOpen}
+                and {IsOpenTo} and (i.leased_until is null or i.leased_until <= clock_timestamp())
             order by d.due_at, d.id limit @most for update of d, i skip locked),
-        leased as (update we_chat_identities i set leased_until = clock_timestamp() + @lease from taken t where i.id = t.identity and not (t.again and t.repeats > 0)),
+        paid as (
+            update subscription_credits c set remaining = c.remaining - 1
+            from taken t where t.pays and c.account_id = t.account_id and c.template_id = @template and coalesce(c.remaining, 1) > 0
+            returning c.account_id),
+        going as (select t.*, t.again and t.repeats > 0 as spent from taken t where not t.pays or t.account_id in (select account_id from paid)),
+        leased as (update we_chat_identities i set leased_until = clock_timestamp() + @lease from going g where i.id = g.identity and not g.spent),
         marked as (
             update deliveries d set
-                state = case when t.again and t.repeats > 0 then 'uncertain' else 'sending' end,
-                attempts = t.attempts + case when t.again and t.repeats > 0 then 0 else 1 end,
-                repeats = case when t.again then 1 else t.repeats end,
-                last_outcome = case when t.again then 'uncertain' else d.last_outcome end,
+                state = case when g.spent then 'uncertain' else 'sending' end,
+                attempts = g.attempts + case when g.spent then 0 else 1 end,
+                repeats = case when g.again then 1 else g.repeats end,
+                last_outcome = case when g.again then 'uncertain' else d.last_outcome end,
                 due_at = @now + @uncertain
-            from taken t where d.id = t.id returning d.id, d.state, d.attempts, d.account_id),
+            from going g where d.id = g.id returning d.id, d.state, d.attempts, d.repeats, d.account_id),
         noted as (
             insert into delivery_attempts (id, delivery_id, account_id, number, at)
             select @ids[row_number() over ()], m.id, m.account_id, m.attempts, @now from marked m where m.state = 'sending')
-        select m.id, m.state = 'sending', m.attempts, m.account_id, t.notice_id, t.created_at, t.identity, t.open_id from marked m join taken t on t.id = m.id
+        select m.id, m.state = 'sending', m.attempts, m.account_id, g.notice_id, g.created_at, g.identity, g.open_id, g.channel, m.repeats
+        from marked m join going g on g.id = m.id
         """;
 
-    /// <summary>Only if it is still this attempt's: a sender that was given up for dead must not overwrite what came after it.</summary>
+    /// <summary>
+    /// Only if it is still this attempt's: a sender that was given up for dead must not overwrite what came after it. With the outcome go its
+    /// consequences: the lease, the relation, the credit, the next channel, and the other channel's try that this message has made needless.
+    /// </summary>
     private const string Record = """
         with noted as (
             insert into delivery_attempts (id, delivery_id, account_id, number, at, outcome, error_code)
             values (@attempt, @delivery, @account, @number, @now, @outcome, @code)),
+        ended as (
+            update deliveries set state = @state, last_outcome = @outcome, due_at = @due
+            where id = @delivery and state = 'sending' and attempts = @number
+            returning notice_id, account_id, cause_id, step, channel),
         freed as (
             update we_chat_identities i set leased_until = null, employment_bound = i.employment_bound and not @unbind
-            where i.id = @identity and exists (select from deliveries d where d.id = @delivery and d.state = 'sending' and d.attempts = @number))
-        update deliveries set
-            state = @state, last_outcome = @outcome, due_at = @due
-        where id = @delivery and state = 'sending' and attempts = @number
+            from ended where i.id = @identity),
+        returned as (
+            update subscription_credits c set remaining = c.remaining + 1
+            from ended e where @returns and e.channel = 'subscribe_message' and c.account_id = e.account_id and c.template_id = @template),
+        emptied as (
+            update subscription_credits c set remaining = 0, last_result = 'refused', last_result_at = @now
+            from ended e where @empties and e.channel = 'subscribe_message' and c.account_id = e.account_id and c.template_id = @template),
+        next as (
+            insert into deliveries (id, notice_id, account_id, cause_id, step, channel, state, due_at, attempts, repeats, created_at)
+            select @next, notice_id, account_id, cause_id, step, 'subscribe_message', 'waiting', @now, 0, 0, @now
+            from ended where @falls and channel = 'employment_message' and @template <> ''
+            on conflict (cause_id, step, account_id, channel) do nothing)
+        update deliveries o set state = 'stopped' from ended e
+        where @state = 'sent' and o.state = 'waiting' and o.channel <> e.channel and o.channel in ('employment_message', 'subscribe_message')
+            and (o.cause_id, o.step, o.account_id) = (e.cause_id, e.step, e.account_id)
         """;
 
     /// <summary>What failed for the channel's sake, not for its own; a rate or a quota ends by itself, at its own time.</summary>
     private const string Release = """
         update deliveries set due_at = @now + random() * @spread
-        where channel = 'employment_message' and state = 'waiting' and attempts > 0 and due_at > @now + @spread
+        where channel = @channel and state = 'waiting' and attempts > 0 and due_at > @now + @spread
             and last_outcome <> all(@timed)
         """;
 
     /// <summary>Classes of outcome that name their own end.</summary>
     private static readonly string[] TimedClasses = ["rate_limited", "quota_exhausted"];
 
+    private readonly Dictionary<Channel, IMessageChannel> _channels = channels.ToDictionary(c => c.Channel);
     private readonly SemaphoreSlim _pass = new(1);
     private readonly List<Task> _running = [];
     private readonly ConcurrentDictionary<string, DateTimeOffset> _alarmed = new();
     private readonly CancellationTokenSource _sends = new();
     // Unknown at start: what an earlier process had to put off is released by the first message that passes.
-    private int _channelDown = 1;
+    private readonly ConcurrentDictionary<Channel, bool> _down = new(channels.Select(c => KeyValuePair.Create(c.Channel, true)));
     private DateTimeOffset _lastTidy;
 
-    private sealed record Sending(Guid Id, int Attempt, Guid Account, Guid Notice, DateTimeOffset CreatedAt, Guid Identity, Sealed OpenId);
+    private sealed record Sending(
+        Guid Id, int Attempt, Guid Account, Guid Notice, DateTimeOffset CreatedAt, Guid Identity, Sealed OpenId, Channel Channel, bool Repeated);
 
     /// <summary>Sends all that is due and waits for the outcomes; gives how many calls it made.</summary>
     public async Task<int> DrainAsync(CancellationToken cancellation)
@@ -193,7 +247,7 @@ internal sealed class DeliveryPump(
         if (tidy)
         {
             await ExecuteAsync(Stop, cancellation);
-            await ExecuteAsync(FailUnbound, cancellation);
+            await FailClosedAsync(cancellation);
             _lastTidy = clock.GetUtcNow();
         }
 
@@ -219,16 +273,33 @@ internal sealed class DeliveryPump(
         return await command.ExecuteNonQueryAsync(cancellation);
     }
 
+    private async Task FailClosedAsync(CancellationToken cancellation)
+    {
+        long failed;
+        do
+        {
+            var now = clock.GetUtcNow();
+            await using var command = worker.Source.CreateCommand(FailClosed);
+            command.Parameters.Add(Moment("now", now));
+            AddChannels(command);
+            command.Parameters.Add(new NpgsqlParameter("most", MostClosed));
+            command.Parameters.Add(Ids(MostClosed, now));
+            failed = (long)(await command.ExecuteScalarAsync(cancellation))!;
+        }
+        while (failed == MostClosed);
+    }
+
     /// <summary>Takes the next deliveries; those that have used up their repeat are only marked.</summary>
     private async Task<(int Found, List<Sending> Sendings)> ClaimAsync(int most, CancellationToken cancellation)
     {
         var now = clock.GetUtcNow();
         await using var command = worker.Source.CreateCommand(Claim);
         command.Parameters.Add(Moment("now", now));
-        command.Parameters.Add(Span("lease", employment.LongestSend + LeaseMargin));
+        AddChannels(command);
+        command.Parameters.Add(Span("lease", _channels.Values.Max(c => c.LongestSend) + LeaseMargin));
         command.Parameters.Add(Span("uncertain", UncertainFor));
         command.Parameters.Add(new NpgsqlParameter("most", most));
-        command.Parameters.Add(new NpgsqlParameter("ids", Enumerable.Range(0, most).Select(_ => Guid.CreateVersion7(now)).ToArray()));
+        command.Parameters.Add(Ids(most, now));
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         var (found, sendings) = (0, new List<Sending>());
         while (await reader.ReadAsync(cancellation))
@@ -236,7 +307,8 @@ internal sealed class DeliveryPump(
             found++;
             if (reader.GetBoolean(1))
                 sendings.Add(new Sending(reader.GetGuid(0), reader.GetInt32(2), reader.GetGuid(3), reader.GetGuid(4),
-                    reader.GetFieldValue<DateTimeOffset>(5), reader.GetGuid(6), new Sealed(reader.GetFieldValue<byte[]>(7))));
+                    reader.GetFieldValue<DateTimeOffset>(5), reader.GetGuid(6), new Sealed(reader.GetFieldValue<byte[]>(7)),
+                    SnakeCase.Parse<Channel>(reader.GetString(8)), reader.GetInt32(9) > 0));
         }
 
         return (found, sendings);
@@ -280,7 +352,7 @@ internal sealed class DeliveryPump(
 
         try
         {
-            return await employment.SendAsync(openId, sending.Notice, sending.CreatedAt, _sends.Token);
+            return await _channels[sending.Channel].SendAsync(openId, sending.Notice, sending.CreatedAt, _sends.Token);
         }
         catch (Exception exception)
         {
@@ -299,8 +371,11 @@ internal sealed class DeliveryPump(
             SendResult.Uncertain => (DeliveryState.Uncertain, now + UncertainFor),
             SendResult.Retry when RetrySchedule.IsOver(sending.CreatedAt, now) => (DeliveryState.Parked, now),
             SendResult.Retry => (DeliveryState.Waiting, NextTry(sending, outcome, now)),
+            // Nothing left, said to the repeat of a message whose answer was lost: the first one will have used it.
+            SendResult.NoCredit when sending.Repeated => (DeliveryState.Uncertain, now),
             _ => (DeliveryState.Failed, now),
         };
+        var isOver = state is DeliveryState.Failed or DeliveryState.Parked;
         await using (var command = worker.Source.CreateCommand(Record))
         {
             command.Parameters.Add(new NpgsqlParameter("attempt", Guid.CreateVersion7(now)));
@@ -314,21 +389,27 @@ internal sealed class DeliveryPump(
             command.Parameters.Add(new NpgsqlParameter("state", SnakeCase.Of(state)));
             command.Parameters.Add(Moment("due", due));
             command.Parameters.Add(new NpgsqlParameter("unbind", outcome.Result == SendResult.NotBound));
+            command.Parameters.Add(new NpgsqlParameter("returns", !sending.Repeated && outcome.Result is SendResult.Retry or SendResult.GiveUp or SendResult.NotBound));
+            command.Parameters.Add(new NpgsqlParameter("empties", outcome.Result == SendResult.NoCredit));
+            command.Parameters.Add(new NpgsqlParameter("falls", isOver || outcome.NextChannel));
+            command.Parameters.Add(new NpgsqlParameter("next", Guid.CreateVersion7(now)));
+            command.Parameters.Add(new NpgsqlParameter("template", CreditTemplate));
             await command.ExecuteNonQueryAsync(CancellationToken.None);
         }
 
         if (outcome.OperatorAlarm) Alarm($"delivery_{outcome.Class}", sending.Id);
         if (state == DeliveryState.Parked) Alarm("delivery_parked", sending.Id);
-        if (outcome.Result == SendResult.Retry && outcome.NotBefore is null) Interlocked.Exchange(ref _channelDown, 1);
-        if (outcome.Result == SendResult.Sent && Interlocked.Exchange(ref _channelDown, 0) == 1) await ReleaseAsync();
+        if (outcome.Result == SendResult.Retry && outcome.NotBefore is null) _down[sending.Channel] = true;
+        if (outcome.Result == SendResult.Sent && _down.TryUpdate(sending.Channel, false, true)) await ReleaseAsync(sending.Channel);
     }
 
     /// <summary>The channel is back: what waited for it is due now, spread a little (RL05).</summary>
-    private async Task ReleaseAsync()
+    private async Task ReleaseAsync(Channel channel)
     {
         await using var command = worker.Source.CreateCommand(Release);
         command.Parameters.Add(Moment("now", clock.GetUtcNow()));
         command.Parameters.Add(Span("spread", ReleaseSpread));
+        command.Parameters.Add(new NpgsqlParameter("channel", SnakeCase.Of(channel)));
         command.Parameters.Add(new NpgsqlParameter("timed", TimedClasses));
         await command.ExecuteNonQueryAsync(CancellationToken.None);
     }
@@ -345,6 +426,17 @@ internal sealed class DeliveryPump(
         var last = _alarmed.GetOrAdd(kind, DateTimeOffset.MinValue);
         if (now - last >= AlarmEvery && _alarmed.TryUpdate(kind, now, last)) log.OperatorAlarm(kind, id);
     }
+
+    /// <summary>The template whose credits the second channel takes; empty where the deployment has none, and then nothing falls to it.</summary>
+    private string CreditTemplate => _channels.Values.Select(c => c.CreditTemplate).FirstOrDefault(t => t is not null) ?? "";
+
+    private void AddChannels(NpgsqlCommand command)
+    {
+        command.Parameters.Add(new NpgsqlParameter("channels", _channels.Keys.Select(c => SnakeCase.Of(c)).ToArray()));
+        command.Parameters.Add(new NpgsqlParameter("template", CreditTemplate));
+    }
+
+    private static NpgsqlParameter Ids(int count, DateTimeOffset now) => new("ids", Enumerable.Range(0, count).Select(_ => Guid.CreateVersion7(now)).ToArray());
 
     private static NpgsqlParameter Moment(string name, DateTimeOffset value) => new(name, NpgsqlDbType.TimestampTz) { Value = value };
 

@@ -1,5 +1,3 @@
-using Microsoft.Extensions.DependencyInjection.Extensions;
-
 namespace Backend.Platform.Outbox;
 
 internal static class OutboxRegistration
@@ -13,7 +11,8 @@ internal static class OutboxRegistration
         var catalogue = new OutboxCatalogue();
         handlers(catalogue);
         services.AddSingleton(catalogue);
-        services.TryAddSingleton<IEmploymentMessages, WeChatEmploymentMessages>();
+        services.AddSingleton<IMessageChannel, EmploymentMessages>();
+        services.AddSingleton<IMessageChannel, SubscribeMessages>();
         services.AddHostedSingleton<OutboxDispatcher>();
         services.AddHostedSingleton<DeliveryPump>();
         services.AddHostedSingleton(s => new WakeUps(DirectConnection.Of(configuration), s.GetRequiredService<OutboxSignal>(), s.GetRequiredService<ILogger<WakeUps>>()));

@@ -66,6 +66,7 @@ internal sealed class BackendDb : DbContext
     public DbSet<NoticeAlarm> NoticeAlarms => Set<NoticeAlarm>();
     public DbSet<Delivery> Deliveries => Set<Delivery>();
     public DbSet<DeliveryAttempt> DeliveryAttempts => Set<DeliveryAttempt>();
+    public DbSet<SubscriptionCredit> SubscriptionCredits => Set<SubscriptionCredit>();
     public DbSet<WallRoot> WallRoots => Set<WallRoot>();
     public DbSet<Tile> Tiles => Set<Tile>();
     public DbSet<TileChange> TileChanges => Set<TileChange>();

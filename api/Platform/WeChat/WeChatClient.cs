@@ -64,8 +64,27 @@ internal sealed class WeChatClient(HttpClient http, CallLimits limits, AccessTok
     /// <param name="templateId">Template of the console, as in <see cref="WeChatOptions.RedAlarmTemplate"/>.</param>
     /// <param name="page">Page that the card opens, without leading slash, query allowed; nothing personal in it.</param>
     /// <param name="values">All keys of the template with their texts; fitted here to <see cref="TemplateValues"/>. A value that cannot be made to fit ends as <see cref="WeChatErrorClass.ContentRejected"/> without a call.</param>
-    public async Task<SendOutcome> SendEmploymentMessageAsync(
-        string openId, string templateId, string page, IReadOnlyDictionary<string, string> values, CancellationToken cancellation)
+    public Task<SendOutcome> SendEmploymentMessageAsync(
+        string openId, string templateId, string page, IReadOnlyDictionary<string, string> values, CancellationToken cancellation) =>
+        // The body's data is a text that holds JSON: serialised twice.
+        SendMessageAsync("cgi-bin/message/wxopen/employeerelationmsg/send", values,
+            data => new { template_id = templateId, page, touser = openId, data = JsonSerializer.Serialize(new { data }, Unescaped) }, cancellation);
+
+    /// <summary>
+    /// Sends one subscribe message (订阅消息): it uses up a consent of the person, or goes to one who has opened the template for good. As little
+    /// idempotent as <see cref="SendEmploymentMessageAsync"/>, with the same outcomes; 43101 says that nothing is left.
+    /// </summary>
+    /// <param name="openId">The recipient within this mini-program.</param>
+    /// <param name="templateId">Template of the console, as in <see cref="WeChatOptions.SubscribeTemplate"/>.</param>
+    /// <param name="page">Page that the card opens, without leading slash, query allowed; nothing personal in it.</param>
+    /// <param name="values">All keys of the template with their texts; fitted here to <see cref="TemplateValues"/>.</param>
+    public Task<SendOutcome> SendSubscribeMessageAsync(
+        string openId, string templateId, string page, IReadOnlyDictionary<string, string> values, CancellationToken cancellation) =>
+        SendMessageAsync("cgi-bin/message/subscribe/send", values,
+            data => new { touser = openId, template_id = templateId, page, miniprogram_state = _options.MiniProgramState, lang = "zh_CN", data }, cancellation);
+
+    private async Task<SendOutcome> SendMessageAsync(
+        string path, IReadOnlyDictionary<string, string> values, Func<Dictionary<string, object>, object> bodyOf, CancellationToken cancellation)
     {
         var fitted = new Dictionary<string, object>(values.Count);
         foreach (var (key, value) in values)
@@ -78,10 +97,7 @@ internal sealed class WeChatClient(HttpClient http, CallLimits limits, AccessTok
             fitted[key] = new { value = fit };
         }
 
-        // The body's data is a text that holds JSON: serialised twice.
-        var body = JsonSerializer.SerializeToUtf8Bytes(
-            new { template_id = templateId, page, touser = openId, data = JsonSerializer.Serialize(new { data = fitted }, Unescaped) }, Unescaped);
-
+        var body = JsonSerializer.SerializeToUtf8Bytes(bodyOf(fitted), Unescaped);
         var flight = new Flight();
         using var limit = new CancellationTokenSource(LongestSend, limits.Machine);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, limit.Token);
@@ -105,7 +121,7 @@ internal sealed class WeChatClient(HttpClient http, CallLimits limits, AccessTok
         }
 
         Task<Answer<object>> SendAsync(AccessToken token) => CallAsync(CallGroup.Messages, flight,
-            () => Post(Address("cgi-bin/message/wxopen/employeerelationmsg/send", ("access_token", token.Value)), body), _ => Done, either.Token);
+            () => Post(Address(path, ("access_token", token.Value)), body), _ => Done, either.Token);
     }
 
     private async Task<Renewal> RenewTokenAsync(CancellationToken cancellation)

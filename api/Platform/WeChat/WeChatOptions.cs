@@ -17,6 +17,15 @@ internal sealed class WeChatOptions
     /// <summary>Template of the employment message that tells a leader of a red household.</summary>
     public string RedAlarmTemplate { get; set; } = "";
 
+    /// <summary>Template of the subscribe message that is sent where the employment message does not reach; empty: this deployment has none.</summary>
+    public string SubscribeTemplate { get; set; } = "";
+
+    /// <summary>Whether that template is a long-term one (type 3 of the console): one consent then holds until it is switched off.</summary>
+    public bool SubscribeTemplateIsLongTerm { get; set; }
+
+    /// <summary>The version of the mini-program that a subscribe message opens: <c>formal</c>, <c>trial</c> or <c>developer</c>.</summary>
+    public string MiniProgramState { get; set; } = "formal";
+
     /// <summary>Page of the mini-program that a message opens, as in app.json (no leading slash).</summary>
     public string MiniProgramPage { get; set; } = "";
 
@@ -50,6 +59,8 @@ internal sealed class WeChatOptionsCheck : IValidateOptions<WeChatOptions>
         if (!IsWord(options.AppId, 1, 64)) faults.Add("WeChat:AppId is missing or has characters that no AppId has.");
         if (!IsWord(options.AppSecret, 16, 128)) faults.Add("WeChat:AppSecret is missing, shorter than 16 characters, or has characters that no secret has.");
         if (!IsWord(options.RedAlarmTemplate, 1, 128)) faults.Add("WeChat:RedAlarmTemplate is missing or has characters that no template id has.");
+        if (options.SubscribeTemplate.Length > 0 && !IsWord(options.SubscribeTemplate, 1, 128)) faults.Add("WeChat:SubscribeTemplate has characters that no template id has.");
+        if (options.MiniProgramState is not ("formal" or "trial" or "developer")) faults.Add("WeChat:MiniProgramState must be formal, trial or developer.");
         if (options.MiniProgramPage.Length is 0 or > 256 || options.MiniProgramPage[0] == '/' || options.MiniProgramPage.Any(c => c is <= ' ' or >= '\x7f'))
             faults.Add("WeChat:MiniProgramPage must be a page as in app.json, without a leading slash.");
 

@@ -54,6 +54,10 @@ internal sealed class Rig : IAsyncDisposable
         Client.SendEmploymentMessageAsync(openId, WeChatStub.RedAlarmTemplate, WeChatStub.MiniProgramPage,
             new Dictionary<string, string> { ["thing1"] = text, ["time2"] = "2026-09-21 08:30" }, CancellationToken.None);
 
+    public Task<SendOutcome> SendSubscribe(string openId = "oFAKE_openid_0000000000000002", string text = "您有一条新的走访任务") =>
+        Client.SendSubscribeMessageAsync(openId, WeChatStub.SubscribeTemplate, WeChatStub.MiniProgramPage,
+            new Dictionary<string, string> { ["thing1"] = text, ["time2"] = "2026-09-21 08:30", ["phrase3"] = "待处理" }, CancellationToken.None);
+
     public ValueTask DisposeAsync() => _services.DisposeAsync();
 }
 

@@ -24,6 +24,8 @@ public class WeChatRegistrationTests
     [InlineData("AppSecret", "weak-secret", "AppSecret")]
     [InlineData("AppSecret", "a secret with spaces in it", "AppSecret")]
     [InlineData("RedAlarmTemplate", "", "RedAlarmTemplate")]
+    [InlineData("SubscribeTemplate", "two words", "SubscribeTemplate")]
+    [InlineData("MiniProgramState", "release", "MiniProgramState")]
     [InlineData("MiniProgramPage", "", "MiniProgramPage")]
     [InlineData("MiniProgramPage", "/pages/x", "MiniProgramPage")]
     [InlineData("AnswerLimit", "00:00:06", "AnswerLimit")]

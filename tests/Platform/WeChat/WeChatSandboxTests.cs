@@ -99,7 +99,7 @@ public sealed class WeChatSandboxTests : IAsyncLifetime, IDisposable
     public async Task The_last_500_messages_are_kept()
     {
         var sandbox = _app.Services.GetRequiredService<WeChatSandbox>();
-        for (var i = 0; i < 510; i++) sandbox.Receive(DemoCodes.OpenIdOf("demo-staff"), "T", "p", [new SandboxValue("thing1", $"{i}")]);
+        for (var i = 0; i < 510; i++) sandbox.Receive("用工消息", DemoCodes.OpenIdOf("demo-staff"), "T", "p", [new SandboxValue("thing1", $"{i}")]);
 
         var shown = (await _http.GetFromJsonAsync<JsonElement>(new Uri("sandbox/messages", UriKind.Relative)));
         Assert.Equal(510, shown.GetProperty("received").GetInt64());
@@ -194,6 +194,51 @@ public sealed class WeChatSandboxTests : IAsyncLifetime, IDisposable
         Assert.Equal(41001, Errcode(await PostAsync(Send, Message())));
         Assert.Equal(40001, Errcode(await PostAsync($"{Send}?access_token=wrong", Message())));
         Assert.Equal(43002, Errcode(await _http.GetStringAsync(new Uri(Send, UriKind.Relative))));
+    }
+
+    [Fact]
+    public async Task A_subscribe_message_is_received_and_shown_like_the_others_and_a_stranger_has_not_consented()
+    {
+        Assert.Equal(WeChatErrorClass.Ok, (await _rig.SendSubscribe(DemoCodes.OpenIdOf("demo-area-leader"))).Class);
+        Assert.Equal(43101, (await _rig.SendSubscribe(DemoCodes.OpenIdOf("demo-unbound-1"))).Code);
+
+        var shown = Assert.Single(JsonNode.Parse(await _http.GetStringAsync(new Uri("sandbox/messages", UriKind.Relative)))!["messages"]!.AsArray())!;
+        Assert.Equal(("订阅消息", "demo-area-leader", WeChatStub.SubscribeTemplate), ((string)shown["kind"]!, (string)shown["recipient"]!, (string)shown["template"]!));
+        Assert.Equal(["thing1=您有一条新的走访任务", "time2=2026-09-21 08:30", "phrase3=待处理"], shown["values"]!.AsArray().Select(v => $"{v!["key"]}={v["text"]}"));
+    }
+
+    public static TheoryData<string, int> BadSubscribeMessages => new()
+    {
+        { "", 44002 },
+        { "not json", 47001 },
+        { Subscribe(m => m["touser"] = "oOTHER_0000000000000000000001"), 40003 },
+        { Subscribe(m => m.Remove("template_id")), 40037 },
+        { Subscribe(m => m["page"] = "/pages/x"), 41030 },
+        { Subscribe(m => m["miniprogram_state"] = "release"), 40097 },
+        { Subscribe(m => m["data"] = "{\"thing1\":{\"value\":\"文字\"}}"), 47003 },
+        { Subscribe(m => m["data"] = new JsonObject { ["phrase3"] = new JsonObject { ["value"] = "超过五个汉字" } }), 47003 },
+    };
+
+    [Theory]
+    [MemberData(nameof(BadSubscribeMessages))]
+    public async Task A_subscribe_message_is_checked_as_WeChat_checks_it(string body, int errcode)
+    {
+        var (token, _) = await TokenAsync();
+        Assert.Equal(errcode, Errcode(await PostAsync($"cgi-bin/message/subscribe/send?access_token={token}", body)));
+        Assert.Empty(_app.Services.GetRequiredService<WeChatSandbox>().Messages);
+    }
+
+    private static string Subscribe(Action<JsonObject> change)
+    {
+        var message = new JsonObject
+        {
+            ["touser"] = DemoCodes.OpenIdOf("demo-staff"),
+            ["template_id"] = "T",
+            ["page"] = "pages/x",
+            ["data"] = new JsonObject { ["thing1"] = new JsonObject { ["value"] = "您有一条新的走访任务" } },
+        };
+        change(message);
+        return message.ToJsonString();
     }
 
     private static string Message(string? openId = null, string? template = "T", string? page = "pages/x", JsonNode? data = null) => new JsonObject

@@ -61,3 +61,14 @@ internal sealed class DeliveryAttemptConfiguration : IEntityTypeConfiguration<De
         attempt.HasIndex(a => new { a.DeliveryId, a.Number });
     }
 }
+
+internal sealed class SubscriptionCreditConfiguration : IEntityTypeConfiguration<SubscriptionCredit>
+{
+    public void Configure(EntityTypeBuilder<SubscriptionCredit> credit)
+    {
+        credit.ToTable("subscription_credits", t => t.HasCheckConstraint("ck_subscription_credits_remaining", "remaining >= 0 and (remaining is not null or kind = 'long_term')"));
+        credit.Property(c => c.TemplateId).HasMaxLength(128);
+        credit.HasOne<Account>().WithMany().HasForeignKey(c => c.AccountId).OnDelete(DeleteBehavior.Restrict);
+        credit.HasIndex(c => new { c.AccountId, c.TemplateId }).IsUnique();
+    }
+}

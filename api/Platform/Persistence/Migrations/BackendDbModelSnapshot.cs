@@ -1330,6 +1330,58 @@ namespace Backend.Platform.Persistence.Migrations
                     b.ToTable("notice_alarms", (string)null);
                 });
 
+            modelBuilder.Entity("Backend.Domain.Notices.SubscriptionCredit", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<Guid>("AccountId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("account_id");
+
+                    b.Property<string>("Kind")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("LastResult")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("last_result");
+
+                    b.Property<DateTimeOffset>("LastResultAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("last_result_at");
+
+                    b.Property<int?>("Remaining")
+                        .HasColumnType("integer")
+                        .HasColumnName("remaining");
+
+                    b.Property<string>("TemplateId")
+                        .IsRequired()
+                        .HasMaxLength(128)
+                        .HasColumnType("character varying(128)")
+                        .HasColumnName("template_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_subscription_credits");
+
+                    b.HasIndex("AccountId", "TemplateId")
+                        .IsUnique()
+                        .HasDatabaseName("ix_subscription_credits_account_id_template_id");
+
+                    b.ToTable("subscription_credits", null, t =>
+                        {
+                            t.HasCheckConstraint("ck_subscription_credits_kind", "\"kind\" in ('one_time', 'long_term')");
+
+                            t.HasCheckConstraint("ck_subscription_credits_last_result", "\"last_result\" in ('accept', 'reject', 'ban', 'filter', 'refused')");
+
+                            t.HasCheckConstraint("ck_subscription_credits_remaining", "remaining >= 0 and (remaining is not null or kind = 'long_term')");
+                        });
+                });
+
             modelBuilder.Entity("Backend.Domain.Tags.Tag", b =>
                 {
                     b.Property<string>("Code")
@@ -2286,6 +2338,16 @@ namespace Backend.Platform.Persistence.Migrations
                         .OnDelete(DeleteBehavior.Restrict)
                         .IsRequired()
                         .HasConstraintName("fk_notice_alarms_notices_notice_id");
+                });
+
+            modelBuilder.Entity("Backend.Domain.Notices.SubscriptionCredit", b =>
+                {
+                    b.HasOne("Backend.Domain.Accounts.Account", null)
+                        .WithMany()
+                        .HasForeignKey("AccountId")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired()
+                        .HasConstraintName("fk_subscription_credits_accounts_account_id");
                 });
 
             modelBuilder.Entity("Backend.Domain.Tiers.TierChange", b =>

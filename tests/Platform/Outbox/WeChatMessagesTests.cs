@@ -4,7 +4,7 @@ using Backend.Platform.WeChat;
 namespace Backend.Tests.Platform.Outbox;
 
 /// <summary>What each of WeChat's answers means for a delivery (RL11); the codes themselves are WeChatErrorsTests.</summary>
-public sealed class WeChatEmploymentMessagesTests
+public sealed class WeChatMessagesTests
 {
     private static readonly DateTimeOffset Now = new(2026, 11, 25, 2, 0, 30, TimeSpan.Zero);
 
@@ -21,6 +21,7 @@ public sealed class WeChatEmploymentMessagesTests
     [InlineData(43108, nameof(SendResult.Retry))]
     [InlineData(40256, nameof(SendResult.NotBound))]
     [InlineData(50001, nameof(SendResult.NotBound))]
+    [InlineData(43101, nameof(SendResult.NoCredit))]
     [InlineData(40003, nameof(SendResult.GiveUp))]
     [InlineData(40257, nameof(SendResult.GiveUp))]
     [InlineData(40037, nameof(SendResult.Retry))]
@@ -66,5 +67,14 @@ public sealed class WeChatEmploymentMessagesTests
         Assert.Null(Of(new SendOutcome(WeChatErrorClass.Transient, -1)).NotBefore);
     }
 
-    private static DeliveryOutcome Of(SendOutcome answer) => WeChatEmploymentMessages.Of(answer, Now);
+    [Fact]
+    public void RL11_what_waits_for_people_to_mend_it_goes_over_the_next_channel_meanwhile_and_nothing_else_does()
+    {
+        foreach (var kind in Enum.GetValues<WeChatErrorClass>())
+            Assert.Equal(WeChatErrors.TreatmentOf(kind).Reaction == Reaction.RetryWhenMended, Of(new SendOutcome(kind)).NextChannel);
+        Assert.True(Of(new SendOutcome(WeChatErrorClass.NotGranted, 43104)).NextChannel);
+        Assert.False(Of(new SendOutcome(WeChatErrorClass.Transient, -1)).NextChannel);
+    }
+
+    private static DeliveryOutcome Of(SendOutcome answer) => WeChatMessages.Of(answer, Now);
 }
