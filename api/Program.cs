@@ -15,10 +15,12 @@ var builder = WebApplication.CreateBuilder(args);
 builder.AddPlatform();
 builder.Services.AddSingleton<CodesInUse>();
 builder.Services.AddHostedService<ReevaluateDueHouseholds>();
+builder.Services.AddWall();
 builder.Services.AddNotices(builder.Configuration);
 builder.Services.AddRealtime(builder.Configuration);
 
 var app = builder.Build();
+app.UseReadyWalls();
 app.UsePlatform();
 
 var api = app.MapGroup("/api/v1");

@@ -4,6 +4,7 @@ using System.Threading.RateLimiting;
 using Backend.Platform.Audit;
 using Backend.Platform.Errors;
 using Backend.Platform.OpenApi;
+using Backend.Platform.Outbox;
 using Backend.Platform.Persistence;
 using Backend.Platform.Security;
 using Backend.Platform.WeChat;
@@ -89,7 +90,7 @@ internal static class PlatformRegistration
         services.AddSingleton<Tokens>();
         services.AddScoped<Cursors>();
         services.AddSingleton(_ => PolicyTable.Load());
-        services.AddSingleton<RightsCache>();
+        services.AddHostedSingleton<RightsCache>();
         services.AddScoped<CurrentAccount>();
         services.AddScoped<IScopeSource>(s => s.GetRequiredService<CurrentAccount>());
         services.AddBackendAuthentication();
@@ -160,12 +161,16 @@ internal sealed class SafeHeaders(RequestDelegate next, IHostEnvironment environ
 {
     public Task InvokeAsync(HttpContext http)
     {
-        var headers = http.Response.Headers;
+        Add(http.Response.Headers, environment);
+        if (http.Request.Path.StartsWithSegments("/api", StringComparison.Ordinal)) http.Response.Headers.CacheControl = "no-store";
+        return next(http);
+    }
+
+    public static void Add(IHeaderDictionary headers, IHostEnvironment environment)
+    {
         headers.XContentTypeOptions = "nosniff";
         headers["Referrer-Policy"] = "no-referrer";
         headers.ContentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
         if (environment.IsProduction()) headers.StrictTransportSecurity = "max-age=31536000";
-        if (http.Request.Path.StartsWithSegments("/api", StringComparison.Ordinal)) headers.CacheControl = "no-store";
-        return next(http);
     }
 }

@@ -5,7 +5,7 @@ namespace Backend.Tests.Architecture;
 
 public class PolicyTableTests
 {
-    private const string Head = "| operation | anonymous | resident | floor_leader | building_leader | area_leader | community_leader | staff | labour_officer | street_manager | district_manager | department_liaison | system_admin | security_admin | audit_admin | display | key |\n|---|";
+    private const string Head = "| operation | anonymous | resident | floor_leader | building_leader | area_leader | community_leader | staff | labour_officer | street_manager | district_manager | department_liaison | system_admin | security_admin | audit_admin | display | hall | key |\n|---|";
 
     [Fact]
     public void AZ01_what_the_table_does_not_name_is_refused()
@@ -17,7 +17,7 @@ public class PolicyTableTests
 
     [Fact]
     public void AZ01_a_cell_with_another_word_stops_the_start() =>
-        Assert.Throws<FormatException>(() => PolicyTable.Parse($"{Head}\n| a | maybe | - | - | - | - | - | - | - | - | - | - | - | - | - | - | - |"));
+        Assert.Throws<FormatException>(() => PolicyTable.Parse($"{Head}\n| a | maybe | - | - | - | - | - | - | - | - | - | - | - | - | - | - | - | - |"));
 
     [Fact]
     public void AZ01_a_missing_role_stops_the_start() =>
@@ -26,7 +26,7 @@ public class PolicyTableTests
     [Fact]
     public void AZ01_an_operation_that_stands_twice_stops_the_start()
     {
-        const string row = "| a | - | - | - | - | - | - | - | - | - | - | - | - | - | - | - | - |";
+        const string row = "| a | - | - | - | - | - | - | - | - | - | - | - | - | - | - | - | - | - |";
         Assert.Throws<FormatException>(() => PolicyTable.Parse($"{Head}\n{row}\n{row}"));
     }
 }

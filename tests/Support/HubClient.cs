@@ -19,7 +19,7 @@ internal sealed class HubClient : IAsyncDisposable
     private HubClient(HubConnection connection)
     {
         Connection = connection;
-        foreach (var target in (string[])["tilesChanged", "noticeArrived", "resync"])
+        foreach (var target in (string[])["tilesChanged", "noticeArrived", "resync", "hallChanged"])
         {
             connection.On<JsonElement>(target, message =>
             {

@@ -33,6 +33,8 @@ public enum SessionKind
     WeChat,
     /// <summary>A browser wall of a member of staff: cookie, one node, 12 hours.</summary>
     Display,
+    /// <summary>A registered display in a public hall: cookie, counts of one node, 90 days from its last use.</summary>
+    Hall,
 }
 
 /// <summary>
@@ -49,9 +51,23 @@ internal sealed class Session
     public DateTimeOffset? RotatedAt { get; set; }
     public DateTimeOffset CreatedAt { get; init; }
     public DateTimeOffset LastUsedAt { get; set; }
-    public DateTimeOffset ExpiresAt { get; init; }
+    public DateTimeOffset ExpiresAt { get; set; }
     public DateTimeOffset? EndedAt { get; set; }
     public Guid? NodeId { get; init; }
+    public Guid? DisplayId { get; init; }
+}
+
+/// <summary>登记的大厅屏: a screen in a public hall (B-15). It stands for itself: nobody's later dismissal darkens it, only its revocation.</summary>
+internal sealed class Display
+{
+    public required Guid Id { get; init; }
+    /// <summary>A wall root or a node above: below, counts would speak of doors.</summary>
+    public required Guid NodeId { get; init; }
+    public required string NodePath { get; init; }
+    public required string Name { get; set; }
+    public required Guid RegisteredBy { get; init; }
+    public required DateTimeOffset RegisteredAt { get; init; }
+    public DateTimeOffset? RevokedAt { get; set; }
 }
 
 public enum TicketPurpose
@@ -68,6 +84,8 @@ internal sealed class Ticket
     public required Guid SessionId { get; init; }
     public required TicketPurpose Purpose { get; init; }
     public Guid? NodeId { get; init; }
+    /// <summary>The registered display that it opens.</summary>
+    public Guid? DisplayId { get; init; }
     public required DateTimeOffset ExpiresAt { get; init; }
     public DateTimeOffset? UsedAt { get; set; }
 }

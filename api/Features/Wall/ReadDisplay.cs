@@ -9,9 +9,9 @@ namespace Backend.Features.Wall;
 /// <summary>Which wall this browser session shows.</summary>
 internal static class ReadDisplay
 {
-    /// <param name="NodeId">The wall's node.</param>
-    /// <param name="Mode"><c>staff</c>: with doors.</param>
-    public sealed record Response(Guid NodeId, string Mode);
+    /// <param name="Mode"><c>staff</c>: tiles with doors. <c>hall</c>: counts alone.</param>
+    /// <param name="NodeId">The wall's node; a hall is not told which one it is, so that nothing it holds differs between two communities.</param>
+    public sealed record Response(string Mode, Guid? NodeId);
 
     public static void Map(RouteGroupBuilder display) =>
         display.MapGet("/", Handle).WithName("readDisplay")
@@ -20,5 +20,10 @@ internal static class ReadDisplay
             .Refuses(Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed);
 
     public static Results<Ok<Response>, ProblemHttpResult> Handle(CurrentAccount me) =>
-        me.Rights is { Kind: SessionKind.Display, DisplayNode: { } node } ? TypedResults.Ok(new Response(node.Id, "staff")) : Problems.OperationNotAllowed.Result();
+        me.Rights switch
+        {
+            { Kind: SessionKind.Display, DisplayNode: { } node } => TypedResults.Ok(new Response("staff", node.Id)),
+            { Kind: SessionKind.Hall } => TypedResults.Ok(new Response("hall", null)),
+            _ => Problems.OperationNotAllowed.Result(),
+        };
 }

@@ -1,16 +1,18 @@
+using System.Reflection;
 using Backend.Domain.Tiers;
 using Backend.Platform.Errors;
 using Backend.Platform.OpenApi;
 using Backend.Platform.Persistence;
 using Backend.Platform.Security;
+using Backend.Platform.Walls;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Npgsql;
+using Microsoft.AspNetCore.Http.Metadata;
 
 namespace Backend.Features.Wall;
 
 /// <summary>
-/// All tiles of a node with the version they stand at. A staff wall is whole or 404, never filtered by caller: whoever reaches the node sees
-/// every tile of it. Tiles and version come from one statement, so a version never names tiles it does not have.
+/// All tiles of a node with the version they stand at, from ready bytes. A staff wall is whole or 404, never filtered by caller: whoever reaches
+/// the node sees every tile of it. This is the way in; <see cref="AnswerReadyWalls"/> repeats its answers to callers that it let in.
 /// </summary>
 internal static class ReadWall
 {
@@ -23,62 +25,39 @@ internal static class ReadWall
     /// <param name="State"><c>provisional</c> or <c>confirmed</c> on red, <c>unassessed</c> on such a yellow, else null.</param>
     /// <param name="DueDay">应访日; overdue is derived from it by the client.</param>
     /// <param name="LastVisitDay">Day of the last counted visit.</param>
-    public sealed record Tile(Guid Id, Guid Node, string Door, Tier Tier, TierState? State, DateOnly? DueDay, DateOnly? LastVisitDay);
+    public sealed record Tile(Guid Id, Guid Node, string Door, Tier Tier, TierState? State, DateOnly? DueDay, DateOnly? LastVisitDay)
+    {
+        public static Tile Of(WallTile tile) => new(tile.Id, tile.Node, tile.Door, tile.Tier, tile.State, tile.DueDay, tile.LastVisitDay);
+    }
 
     public static void Map(RouteGroupBuilder wall) =>
         wall.MapGet("/", Handle).WithName("readWall")
             .WithSummary("监测屏方块")
-            .WithDescription("网格内每户一个方块。支持 If-None-Match；版本号以不透明字符串比较。")
+            .WithDescription("""
+                网格内每户一个方块。支持 If-None-Match；版本号以不透明字符串比较。
+                以 Accept: application/vnd.backend.wall-tiers 请求时返回紧凑形式：一行 ASCII 头 `W1 {layoutVersion} {version} {count}`，
+                换行后每户两位（低位在前，0 红 1 橙 2 黄 3 绿），顺序见 readWallLayout。
+                """)
             .Refuses(Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed, Problems.NotFound);
 
-    // The version and the tiles must be of one snapshot: a client may never hold tiles newer than their version.
-    private const string Sql = """
-        select r.node_id, r.version, s.value, t.household_id, t.node_id, t.door, t.tier, t.state, t.due_day, t.last_visit_day
-        from wall_roots r join settings s on s.key = 'wall.epoch'
-        left join tiles t on t.root_id = r.node_id and (@nodes::uuid[] is null or t.node_id = any(@nodes))
-        where r.node_id = any(@roots) order by r.node_id, t.node_path, t.door
-        """;
-
-    public static async Task<Results<Ok<Response>, StatusCodeHttpResult, ProblemHttpResult>> Handle(
-        Guid id, GridMap map, AppDataSource source, CurrentAccount me, HttpContext http, CancellationToken cancellation)
+    public static async Task<Results<Bytes, ProblemHttpResult>> Handle(
+        Guid id, GridMap map, ReadyWalls walls, CurrentAccount me, AnswerReadyWalls repeats, HttpContext http, CancellationToken cancellation)
     {
         var grid = await map.ReadAsync(cancellation);
         if (grid.Find(id, me.Current) is not { } place) return Problems.NotFound.Result();
-        var roots = grid.RootsOf(place);
-        // Below a root the condition is by node ids: a path condition of our own would become a filter after the policy (kernel.md section 2).
-        var nodes = place.RootId is null || place.RootId == place.Id ? null : grid.Subtree(place).Select(p => p.Id).ToArray();
-        var tiles = new List<Tile>();
-        var versions = new SortedDictionary<Guid, long>();
-        var epoch = "";
-        await using (var reader = await ScopedCommands.ReadAsync(source, me.Current,
-        [
-            ScopedCommands.Command(Sql,
-                new NpgsqlParameter("roots", roots.ToArray()),
-                new NpgsqlParameter("nodes", NpgsqlTypes.NpgsqlDbType.Array | NpgsqlTypes.NpgsqlDbType.Uuid) { Value = (object?)nodes ?? DBNull.Value }),
-        ], cancellation))
-        {
-            var rows = reader.Rows;
-            while (await rows.ReadAsync(cancellation))
-            {
-                versions[rows.GetGuid(0)] = rows.GetInt64(1);
-                epoch = rows.GetString(2);
-                if (!rows.IsDBNull(3)) tiles.Add(Read(rows, 3));
-            }
-        }
-
-        var version = new WallVersion(epoch, [.. versions.Values]).ToString();
-        var etag = $"W/\"{epoch}.json.staff.{version[(epoch.Length + 1)..]}\"";
-        var headers = http.Response.Headers;
-        headers.ETag = etag;
-        headers.CacheControl = "private, no-cache";
-        headers.Vary = "Accept, Accept-Encoding, Authorization, Cookie";
-        if (http.Request.Headers.IfNoneMatch.Any(v => v == etag)) return TypedResults.StatusCode(StatusCodes.Status304NotModified);
-        return TypedResults.Ok(new Response(version, tiles));
+        var wall = await walls.OfAsync(grid, place, cancellation);
+        repeats.LetIn(http, id, me.Rights);
+        return new Bytes(wall);
     }
 
-    internal static Tile Read(NpgsqlDataReader rows, int from) => new(
-        rows.GetGuid(from), rows.GetGuid(from + 1), rows.GetString(from + 2), SnakeCase.Parse<Tier>(rows.GetString(from + 3)),
-        rows.IsDBNull(from + 4) ? null : SnakeCase.Parse<TierState>(rows.GetString(from + 4)),
-        rows.IsDBNull(from + 5) ? null : rows.GetFieldValue<DateOnly>(from + 5),
-        rows.IsDBNull(from + 6) ? null : rows.GetFieldValue<DateOnly>(from + 6));
+    public sealed class Bytes(ReadyWall wall) : IResult, IEndpointMetadataProvider
+    {
+        public Task ExecuteAsync(HttpContext httpContext) => ReadyAnswer.WriteAsync(httpContext, wall);
+
+        public static void PopulateMetadata(MethodInfo method, EndpointBuilder builder)
+        {
+            builder.Metadata.Add(new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(Response), ["application/json"]));
+            builder.Metadata.Add(new ProducesResponseTypeMetadata(StatusCodes.Status304NotModified, typeof(void)));
+        }
+    }
 }

@@ -4,14 +4,16 @@ using Backend.Platform.Errors;
 using Backend.Platform.OpenApi;
 using Backend.Platform.Persistence;
 using Backend.Platform.Security;
+using Backend.Platform.Walls;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
 
 namespace Backend.Features.Wall;
 
 /// <summary>
-/// What changed on a wall since a version, from the append-only tile history: every recorded change once, in order. About
-/// <see cref="Most"/> at a time, always whole versions; when there are more, the client asks again from the answer's version.
+/// What changed on a wall since a version: every recorded change once, in order. From memory as far back as the last changes are kept there, past
+/// that from the append-only tile history. About <see cref="Most"/> at a time, always whole versions; when there are more, the client asks again
+/// from the answer's version.
 /// </summary>
 internal static class ReadWallChanges
 {
@@ -31,14 +33,9 @@ internal static class ReadWallChanges
             .WithDescription("从某个版本号起的全部变化，按版本顺序，每条一次。记录已过期或版本号属于重置前的库时返回 410，客户端应重新加载。")
             .Refuses(Problems.Invalid, Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed, Problems.NotFound, Problems.WallHistoryGone);
 
-    private const string Versions = """
-        select r.node_id, r.version, r.history_from, s.value from wall_roots r join settings s on s.key = 'wall.epoch'
-        where r.node_id = any(@roots) order by r.node_id
-        """;
-
     // rank() gives all rows of one version the same place, so a version is answered whole or not at all.
     private const string Changes = """
-        select root_id, version, removed, household_id, node_id, door, tier, state, due_day, last_visit_day, total from (
+        select root_id, version, removed, household_id, node_id, node_path::text, door, tier, state, due_day, last_visit_day, total from (
             select c.*, rank() over (order by c.root_id, c.version) as place, count(*) over () as total
             from unnest(@roots, @after, @until) as a(root_id, after, until)
             join tile_changes c on c.root_id = a.root_id and c.version > a.after and c.version <= a.until
@@ -47,63 +44,92 @@ internal static class ReadWallChanges
         """;
 
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
-        Guid id, [Required(ErrorMessage = "请给出 after")] string after, GridMap map, AppDataSource source, CurrentAccount me, CancellationToken cancellation)
+        Guid id, [Required(ErrorMessage = "请给出 after")] string after, GridMap map, WallMemory memory, AppDataSource source, CurrentAccount me, CancellationToken cancellation)
     {
         if (WallVersion.Parse(after) is not { } since)
             return Problems.Invalid.Result(new Dictionary<string, string[]> { ["after"] = ["不是版本号"] });
         var grid = await map.ReadAsync(cancellation);
         if (grid.Find(id, me.Current) is not { } place) return Problems.NotFound.Result();
-        var roots = grid.RootsOf(place).ToArray();
-        var nodes = place.RootId is null || place.RootId == place.Id ? null : grid.Subtree(place).Select(p => p.Id).ToArray();
+        // The version may come from another replica, which was ahead of this one.
+        var now = await memory.ReadAsync(grid.RootsOf(place), since.Numbers, cancellation);
+        if (since.Epoch != now.Epoch || since.Numbers.Count != now.Walls.Count || since.Numbers.Zip(now.Walls).Any(p => p.First < p.Second.HistoryFrom || p.First > p.Second.Version))
+            return Problems.WallHistoryGone.Result();
 
-        var now = new List<(long Version, long From)>();
-        var epoch = "";
-        await using (var reader = await ScopedCommands.ReadAsync(source, me.Current, [ScopedCommands.Command(Versions, new NpgsqlParameter("roots", roots))], cancellation))
+        var page = since.Numbers.Zip(now.Walls).All(p => p.First >= p.Second.Changes.Start)
+            ? InMemory(place, since, now)
+            : await InHistoryAsync(grid, place, since, now, source, me, cancellation);
+        return TypedResults.Ok(Answer(page, since, now));
+    }
+
+    private static Page InMemory(GridPlace place, WallVersion since, WallsNow now)
+    {
+        var found = new List<(Guid Root, WallChange Change)>();
+        for (var i = 0; i < now.Walls.Count; i++)
         {
-            while (await reader.Rows.ReadAsync(cancellation))
+            var (last, start) = (-1L, 0);
+            foreach (var change in now.Walls[i].Changes.After(since.Numbers[i]))
             {
-                now.Add((reader.Rows.GetInt64(1), reader.Rows.GetInt64(2)));
-                epoch = reader.Rows.GetString(3);
+                if (!Rights.IsWithin(change.Tile.NodePath, place.Path)) continue;
+                if (change.Version != last) (last, start) = (change.Version, found.Count);
+                if (start >= Most) return new Page(found, More: true);
+                found.Add((now.Walls[i].Root, change));
             }
         }
 
-        if (since.Epoch != epoch || since.Numbers.Count != now.Count || since.Numbers.Zip(now).Any(p => p.First < p.Second.From || p.First > p.Second.Version))
-            return Problems.WallHistoryGone.Result();
-        // Rows at or below the versions just read are all committed: versions are raised under a row lock, last before the commit.
-        var reached = since.Numbers.Zip(now, (a, n) => n.Version).ToArray();
-        if (reached.SequenceEqual(since.Numbers)) return TypedResults.Ok(new Response(after, [], [], false));
+        return new Page(found, More: false);
+    }
 
-        var found = new List<(Guid Root, long Version, bool Removed, ReadWall.Tile Tile)>();
+    private static async Task<Page> InHistoryAsync(
+        GridSnapshot grid, GridPlace place, WallVersion since, WallsNow now, AppDataSource source, CurrentAccount me, CancellationToken cancellation)
+    {
+        // Below a root the condition is by node ids: a path condition of our own would become a filter after the policy (kernel.md section 2).
+        var nodes = place.RootId is null || place.RootId == place.Id ? null : grid.Subtree(place).Select(p => p.Id).ToArray();
+        var found = new List<(Guid Root, WallChange Change)>();
         var total = 0L;
-        await using (var reader = await ScopedCommands.ReadAsync(source, me.Current,
+        // Rows at or below the versions in memory are all committed: versions are raised under a row lock, last before the commit.
+        await using var reader = await ScopedCommands.ReadAsync(source, me.Current,
         [
             ScopedCommands.Command(Changes,
-                new NpgsqlParameter("roots", roots), new NpgsqlParameter("after", since.Numbers.ToArray()), new NpgsqlParameter("until", reached),
+                new NpgsqlParameter("roots", now.Walls.Select(w => w.Root).ToArray()), new NpgsqlParameter("after", since.Numbers.ToArray()),
+                new NpgsqlParameter("until", now.Version.Numbers.ToArray()),
                 new NpgsqlParameter("nodes", NpgsqlTypes.NpgsqlDbType.Array | NpgsqlTypes.NpgsqlDbType.Uuid) { Value = (object?)nodes ?? DBNull.Value },
                 new NpgsqlParameter("most", (long)Most)),
-        ], cancellation))
+        ], cancellation);
+        var (rows, tiles) = (reader.Rows, new TileReading());
+        while (await rows.ReadAsync(cancellation))
         {
-            while (await reader.Rows.ReadAsync(cancellation))
-            {
-                found.Add((reader.Rows.GetGuid(0), reader.Rows.GetInt64(1), reader.Rows.GetBoolean(2), ReadWall.Read(reader.Rows, 3)));
-                total = reader.Rows.GetInt64(10);
-            }
+            found.Add((rows.GetGuid(0), new WallChange(rows.GetInt64(1), rows.GetBoolean(2), tiles.Read(rows, 3))));
+            total = rows.GetInt64(11);
         }
 
-        var more = total > found.Count;
-        if (more)
+        return new Page(found, total > found.Count);
+    }
+
+    /// <param name="Found">Changes in the order of roots, then versions.</param>
+    /// <param name="More">True when there are more after the last of them.</param>
+    private sealed record Page(List<(Guid Root, WallChange Change)> Found, bool More);
+
+    private static Response Answer(Page page, WallVersion since, WallsNow now)
+    {
+        var roots = now.Walls.Select(w => w.Root).ToArray();
+        var reached = now.Version.Numbers.ToArray();
+        if (page.More)
         {
-            var (last, version) = (found[^1].Root, found[^1].Version);
-            reached = roots.Select((r, i) => r == last ? version : r.CompareTo(last) < 0 ? reached[i] : since.Numbers[i]).ToArray();
+            var (last, change) = page.Found[^1];
+            reached = roots.Select((r, i) => r == last ? change.Version : r.CompareTo(last) < 0 ? reached[i] : since.Numbers[i]).ToArray();
         }
 
-        string VersionOf(Guid root, long version) =>
-            new WallVersion(epoch, roots.Select((r, i) => r == root ? version : r.CompareTo(root) < 0 ? reached[i] : since.Numbers[i]).ToArray()).ToString();
+        string VersionOf(Guid root, long version) => new WallVersion(
+            now.Epoch, roots.Select((r, i) => r == root ? version : r.CompareTo(root) < 0 ? reached[i] : since.Numbers[i]).ToArray()).ToString();
 
-        return TypedResults.Ok(new Response(
-            new WallVersion(epoch, reached).ToString(),
-            found.Where(f => !f.Removed).Select(f => new Change(f.Tile.Id, f.Tile.Node, f.Tile.Door, f.Tile.Tier, f.Tile.State, f.Tile.DueDay, f.Tile.LastVisitDay, VersionOf(f.Root, f.Version))).ToList(),
-            found.Where(f => f.Removed).Select(f => new Removal(f.Tile.Id, VersionOf(f.Root, f.Version))).ToList(),
-            more));
+        var (changed, removed) = (new List<Change>(), new List<Removal>());
+        foreach (var (root, change) in page.Found)
+        {
+            var (tile, version) = (change.Tile, VersionOf(root, change.Version));
+            if (change.Removed) removed.Add(new Removal(tile.Id, version));
+            else changed.Add(new Change(tile.Id, tile.Node, tile.Door, tile.Tier, tile.State, tile.DueDay, tile.LastVisitDay, version));
+        }
+
+        return new Response(new WallVersion(now.Epoch, reached).ToString(), changed, removed, page.More);
     }
 }

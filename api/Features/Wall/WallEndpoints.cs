@@ -7,9 +7,25 @@ internal static class WallEndpoints
     {
         var wall = api.MapGroup("/grid-nodes/{id:guid}/wall").WithTags("Wall");
         ReadWall.Map(wall);
+        ReadWallLayout.Map(wall);
         ReadWallChanges.Map(wall);
-        ReadDisplay.Map(api.MapGroup("/display").WithTags("Wall"));
+        var display = api.MapGroup("/display").WithTags("Wall");
+        ReadDisplay.Map(display);
+        ReadHall.Map(display);
+        var displays = api.MapGroup("/displays").WithTags("Wall");
+        RegisterDisplay.Map(displays);
+        ListDisplays.Map(displays);
+        RevokeDisplay.Map(displays);
     }
+
+    public static void AddWall(this IServiceCollection services)
+    {
+        services.AddSingleton<ReadyWalls>();
+        services.AddSingleton<AnswerReadyWalls>();
+    }
+
+    /// <summary>Before the platform: see <see cref="AnswerReadyWalls"/>.</summary>
+    public static void UseReadyWalls(this WebApplication app) => app.UseMiddleware<AnswerReadyWalls>();
 
     public static void MapWallPage(this WebApplication app) => OpenWall.Map(app);
 }

@@ -69,8 +69,8 @@ internal sealed class PolicyInContract(PolicyTable policy) : IOperationFilter
 
         if (!row.Anonymous)
         {
-            operation.Security = [new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference("bearer", context.Document)] = [] }];
-            if (row.Display) operation.Security.Add(new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference("display", context.Document)] = [] });
+            operation.Security = row.Roles.Values.All(r => r == Relation.None) ? [] : [new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference("bearer", context.Document)] = [] }];
+            if (row.Display || row.Hall) operation.Security.Add(new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference("display", context.Document)] = [] });
         }
 
         var problems = context.ApiDescription.ActionDescriptor.EndpointMetadata.OfType<RefusalsMetadata>().SelectMany(r => r.Problems).ToList();

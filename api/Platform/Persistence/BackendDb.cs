@@ -25,12 +25,14 @@ internal sealed class BackendDb : DbContext
     private readonly IScopeSource _scope;
     private readonly OutboxCatalogue _outbox;
     private readonly OutboxSignal _signal;
+    private readonly CommittedWallVersions _committed;
     private readonly TimeProvider _clock;
 
-    public BackendDb(DbContextOptions<BackendDb> options, IScopeSource scope, OutboxCatalogue outbox, OutboxSignal signal, TimeProvider clock)
+    public BackendDb(
+        DbContextOptions<BackendDb> options, IScopeSource scope, OutboxCatalogue outbox, OutboxSignal signal, CommittedWallVersions committed, TimeProvider clock)
         : base(options)
     {
-        (_scope, _outbox, _signal, _clock) = (scope, outbox, signal, clock);
+        (_scope, _outbox, _signal, _committed, _clock) = (scope, outbox, signal, committed, clock);
         Database.AutoTransactionBehavior = AutoTransactionBehavior.Never;
         Database.AutoSavepointsEnabled = false;
     }
@@ -45,6 +47,7 @@ internal sealed class BackendDb : DbContext
     public DbSet<Account> Accounts => Set<Account>();
     public DbSet<WeChatIdentity> WeChatIdentities => Set<WeChatIdentity>();
     public DbSet<Session> Sessions => Set<Session>();
+    public DbSet<Display> Displays => Set<Display>();
     public DbSet<Ticket> Tickets => Set<Ticket>();
     public DbSet<BindingTicket> BindingTickets => Set<BindingTicket>();
     public DbSet<Tag> Tags => Set<Tag>();
@@ -107,6 +110,7 @@ internal sealed class BackendDb : DbContext
         var tiles = households.Where(h => h.TileChanged).ToList();
         WallVersions = tiles.Count == 0 ? WallVersions : await WallVersionCounter.RaiseAsync(this, tiles, cancellation);
         await Database.CommitTransactionAsync(cancellation);
+        if (tiles.Count > 0) _committed.Add(WallVersions);
 
         InScope = false;
         foreach (var household in households) household.ClearMessages();

@@ -9,17 +9,21 @@ internal sealed record GridPlace(Guid Id, Guid? ParentId, string Level, int Leve
 internal sealed class GridSnapshot
 {
     private readonly Dictionary<Guid, GridPlace> _byId;
+    private readonly Dictionary<string, GridPlace> _byPath;
 
     public GridSnapshot(IReadOnlyList<GridPlace> places)
     {
         // Ordered by level, then path: the order of every list of nodes.
         Places = [.. places.OrderBy(p => p.LevelOrder).ThenBy(p => p.Path, StringComparer.Ordinal)];
         _byId = Places.ToDictionary(p => p.Id);
+        _byPath = Places.ToDictionary(p => p.Path, StringComparer.Ordinal);
     }
 
     public IReadOnlyList<GridPlace> Places { get; }
 
     public GridPlace? Find(Guid id) => _byId.GetValueOrDefault(id);
+
+    public GridPlace? FindPath(string path) => _byPath.GetValueOrDefault(path);
 
     /// <summary>The node if it lies within the scope, else null: outside is answered like missing.</summary>
     public GridPlace? Find(Guid id, Scope scope) => Find(id) is { } place && IsVisible(place, scope) ? place : null;
@@ -42,17 +46,44 @@ internal sealed class GridSnapshot
 }
 
 /// <summary>The grid, kept for at most 3 s on each replica, like rights.</summary>
-internal sealed class GridMap(WorkerDataSource worker, TimeProvider clock)
+internal sealed class GridMap(WorkerDataSource worker, TimeProvider clock) : IDisposable
 {
     private static readonly TimeSpan MaxAge = TimeSpan.FromSeconds(3);
-    private (long At, GridSnapshot Grid)? _last;
+    private readonly SemaphoreSlim _reading = new(1);
+    private volatile Kept? _last;
+
+    private sealed record Kept(long At, GridSnapshot Grid);
 
     /// <param name="cancellation">Cancels the read.</param>
     /// <param name="with">Nodes that the answer must know if they exist: one that was added a moment ago is then read at once.</param>
-    public async ValueTask<GridSnapshot> ReadAsync(CancellationToken cancellation, IReadOnlyCollection<Guid>? with = null)
+    public ValueTask<GridSnapshot> ReadAsync(CancellationToken cancellation, IReadOnlyCollection<Guid>? with = null) =>
+        Serves(_last, with) is { } grid ? ValueTask.FromResult(grid) : new ValueTask<GridSnapshot>(ReadOnceAsync(clock.GetTimestamp(), with, cancellation));
+
+    public void Dispose() => _reading.Dispose();
+
+    private GridSnapshot? Serves(Kept? kept, IReadOnlyCollection<Guid>? with) =>
+        kept is not null && clock.GetElapsedTime(kept.At) < MaxAge && with?.Any(id => kept.Grid.Find(id) is null) != true ? kept.Grid : null;
+
+    /// <summary>Of many who ask at once the first reads for all.</summary>
+    private async Task<GridSnapshot> ReadOnceAsync(long asked, IReadOnlyCollection<Guid>? with, CancellationToken cancellation)
     {
-        var began = clock.GetTimestamp();
-        if (_last is { } last && clock.GetElapsedTime(last.At, began) < MaxAge && with?.Any(id => last.Grid.Find(id) is null) != true) return last.Grid;
+        await _reading.WaitAsync(cancellation);
+        try
+        {
+            if (_last is { } last && (last.At > asked || Serves(last, with) is not null)) return last.Grid;
+            var began = clock.GetTimestamp();
+            var grid = await LoadAsync(cancellation);
+            _last = new Kept(began, grid);
+            return grid;
+        }
+        finally
+        {
+            _reading.Release();
+        }
+    }
+
+    private async Task<GridSnapshot> LoadAsync(CancellationToken cancellation)
+    {
         await using var command = worker.Source.CreateCommand("""
             select n.id, n.parent_id, n.level_code, l.position, n.name, n.path::text, n.root_id, n.position
             from grid_nodes n join grid_levels l on l.code = n.level_code
@@ -65,8 +96,6 @@ internal sealed class GridMap(WorkerDataSource worker, TimeProvider clock)
                 reader.GetString(4), reader.GetString(5), reader.IsDBNull(6) ? null : reader.GetGuid(6), reader.GetInt32(7)));
         }
 
-        var grid = new GridSnapshot(places);
-        _last = (began, grid);
-        return grid;
+        return new GridSnapshot(places);
     }
 }

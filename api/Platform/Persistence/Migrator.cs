@@ -29,7 +29,7 @@ internal sealed class OwnerContext : IDesignTimeDbContextFactory<BackendDb>
 {
     public static BackendDb Create(NpgsqlDataSource source) => new(
         new DbContextOptionsBuilder<BackendDb>().UseNpgsql(source).UseSnakeCaseNamingConvention().Options,
-        new FixedScope(Scope.Nobody), new OutboxCatalogue(), new OutboxSignal(), TimeProvider.System);
+        new FixedScope(Scope.Nobody), new OutboxCatalogue(), new OutboxSignal(), new CommittedWallVersions(), TimeProvider.System);
 
     public BackendDb CreateDbContext(string[] args) => Create(new NpgsqlDataSourceBuilder("Host=localhost;Database=backend;Username=backend_owner").Build());
 }

@@ -15,6 +15,8 @@ internal static class PersistenceRegistration
         services.AddSingleton<GridMap>();
         services.AddSingleton<ReferenceData>();
         services.AddSingleton<OutboxSignal>();
+        services.AddSingleton<CommittedWallVersions>();
+        services.AddSingleton<Walls.WallMemory>();
         services.AddSingleton<ISharedTokenStore, WeChatTokenStore>();
         services.AddScoped(s => s.GetRequiredService<BackendDbFactory>().Build(
             s.GetRequiredService<AppDataSource>().Source, s.GetRequiredService<IScopeSource>()));
@@ -35,7 +37,8 @@ internal static class PersistenceRegistration
 }
 
 /// <summary>Builds contexts: of the request (app role, the caller's scope) and of background work (worker role, its own policies).</summary>
-internal sealed class BackendDbFactory(WorkerDataSource worker, OutboxCatalogue outbox, OutboxSignal signal, TimeProvider clock, ILoggerFactory loggers)
+internal sealed class BackendDbFactory(
+    WorkerDataSource worker, OutboxCatalogue outbox, OutboxSignal signal, CommittedWallVersions committed, TimeProvider clock, ILoggerFactory loggers)
 {
     private static readonly FixedScope Worker = new(Scope.Nobody);
 
@@ -43,7 +46,7 @@ internal sealed class BackendDbFactory(WorkerDataSource worker, OutboxCatalogue 
     public BackendDb ForWorker() => Build(worker.Source, Worker);
 
     public BackendDb Build(NpgsqlDataSource source, IScopeSource scope) =>
-        new(Options(source, loggers), scope, outbox, signal, clock);
+        new(Options(source, loggers), scope, outbox, signal, committed, clock);
 
     public static DbContextOptions<BackendDb> Options(NpgsqlDataSource source, ILoggerFactory? loggers = null) =>
         new DbContextOptionsBuilder<BackendDb>()

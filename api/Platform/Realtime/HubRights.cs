@@ -5,20 +5,17 @@ using Backend.Platform.Security;
 namespace Backend.Platform.Realtime;
 
 /// <summary>From the rights of a session to what its connection may hear (AZ12): tiles where it may read walls, single households where it may read those.</summary>
-internal sealed class HubRights(RightsCache cache, PolicyTable policy, GridMap map)
+internal sealed class HubRights(PolicyTable policy, GridMap map)
 {
-    /// <summary>
-    /// What the session reaches at this moment, read from the database during this call and not from a cache: a change after the call is
-    /// <see cref="ReachWatch"/>'s to see, one before it must be in the answer. Null when the session is not valid.
-    /// </summary>
-    public async Task<HubReach?> OfAsync(Guid session, CancellationToken cancellation)
+    /// <summary>Null when there is nothing to be connected for: a display whose maker no longer reaches its node.</summary>
+    public async ValueTask<HubReach?> OfAsync(Rights rights, CancellationToken cancellation)
     {
-        if (await cache.ReadNowAsync(session, cancellation) is not { } rights) return null;
+        if (rights is { Kind: SessionKind.Hall, DisplayNode: { } hall }) return new HubReach(rights.AccountId, rights.SessionId, [], [], hall.Id, IsHall: true);
         var walls = rights.ScopeOf(policy.Find("readWall")!.Allows).Paths.ToHashSet(StringComparer.Ordinal);
         var grid = await map.ReadAsync(cancellation);
-        var nodes = grid.Places.Where(p => walls.Contains(p.Path)).Select(p => p.Id).ToList();
-        // A display whose maker no longer reaches its node hears nothing, so it is closed.
-        if (rights.Kind == SessionKind.Display) return nodes is [var node] ? new HubReach(rights.AccountId, session, [], [], node) : null;
-        return new HubReach(rights.AccountId, session, nodes, rights.ScopeOf(policy.Find("readHousehold")!.Allows).Homes, null);
+        var nodes = walls.Select(grid.FindPath).OfType<GridPlace>().Select(p => p.Id).Order().ToList();
+        if (rights.Kind == SessionKind.Display) return nodes is [var node] ? new HubReach(rights.AccountId, rights.SessionId, [], [], node) : null;
+        var homes = rights.ScopeOf(policy.Find("readHousehold")!.Allows).Homes.Order().ToList();
+        return new HubReach(rights.AccountId, rights.SessionId, nodes, homes, null);
     }
 }

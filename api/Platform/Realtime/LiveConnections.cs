@@ -1,3 +1,4 @@
+using Backend.Platform.Security;
 using Microsoft.AspNetCore.SignalR;
 using Microsoft.Extensions.Options;
 
@@ -13,11 +14,21 @@ internal sealed class RealtimeOptions
 }
 
 /// <summary>One open connection of this replica.</summary>
-/// <param name="Context">The way to close it.</param>
-/// <param name="Reach">What it may hear; fixed for its life.</param>
-/// <param name="Fingerprint">Of the rights behind that reach, read before it was computed; see <see cref="ReachWatch"/>.</param>
-/// <param name="Until">When the token it came with ends, and with it the connection (RL08); null for a ticket, which lasts as long as its session.</param>
-internal sealed record LiveConnection(HubCallerContext Context, HubReach Reach, string? Fingerprint, DateTimeOffset? Until);
+/// <param name="context">The way to close it.</param>
+/// <param name="reach">What it may hear; fixed for its life.</param>
+/// <param name="rights">The rights behind that reach.</param>
+/// <param name="until">When the token it came with ends, and with it the connection (RL08); the end of time for a ticket, which lasts as long as its session.</param>
+internal sealed class LiveConnection(HubCallerContext context, HubReach reach, Rights rights, DateTimeOffset until)
+{
+    public HubCallerContext Context => context;
+
+    public HubReach Reach => reach;
+
+    public DateTimeOffset Until => until;
+
+    /// <summary>The last rights that were found to mean this reach; see <see cref="ReachWatch"/>.</summary>
+    public Rights Rights { get; set; } = rights;
+}
 
 /// <summary>The open connections of this replica: who is here, in which groups, and how to close them.</summary>
 internal sealed class LiveConnections(IOptions<RealtimeOptions> options)

@@ -27,7 +27,7 @@ internal static class RealtimeRegistration
             o.MaximumParallelInvocationsPerClient = 1;
             o.EnableDetailedErrors = false;
             o.SupportedProtocols = ["json"];
-        });
+        }).AddJsonProtocol(o => PlatformRegistration.Configure(o.PayloadSerializerOptions));
         services.AddSingleton<LiveConnections>();
         services.AddSingleton<HubRights>();
         services.AddHostedSingleton<ReachWatch>();

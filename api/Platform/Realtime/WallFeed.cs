@@ -1,9 +1,10 @@
 using System.Text.Json.Serialization;
+using Backend.Domain.Tiers;
 using Backend.Platform.Outbox;
 using Backend.Platform.Persistence;
+using Backend.Platform.Walls;
 using Microsoft.AspNetCore.SignalR;
 using Npgsql;
-using NpgsqlTypes;
 
 namespace Backend.Platform.Realtime;
 
@@ -19,44 +20,35 @@ internal sealed record TilesChanged(Guid Root, string Version, IReadOnlyList<Cha
 /// <param name="Version">The version of this change.</param>
 /// <param name="Removed">True when the household left this wall; else absent.</param>
 internal sealed record ChangedTile(
-    Guid Id, string Tier, string? State, string Version,
+    Guid Id, Tier Tier, TierState? State, string Version,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool Removed = false);
 
 /// <summary><c>resync</c>: there may be changes on this root that no message told; ask the change feed. Sent on connecting, and when too much has changed to say it all.</summary>
 internal sealed record Resync(Guid Root);
 
+/// <summary><c>hallChanged</c>: the counts of a public hall's wall are others now. A function of the counts alone (B-15).</summary>
+internal sealed record HallChanged(string Version);
+
 /// <summary>
-/// Pushes changed tiles to the connections of this replica, from the append-only tile history: after a wake-up it reads what each wall root has
-/// gained since its last push, whole and in version order. So every replica pushes the same, in order, without a gap, and none depends on
-/// which of them handled a message (docs/adr/008-wall-feed-from-the-history.md).
+/// Pushes changed tiles to the connections of this replica, from the walls in memory, which follow the append-only tile history: after a wake-up they
+/// catch up, and each root's changes since its last push are sent, whole and in version order. So every replica pushes the same, in order, without a
+/// gap, and none depends on which of them handled a message (docs/adr/008-wall-feed-from-the-history.md).
 /// </summary>
 internal sealed class WallFeed(
-    WorkerDataSource worker, OutboxSignal signal, LiveConnections connections, GridMap map, IHubContext<LiveHub> hub, TimeProvider clock, ILogger<WallFeed> log)
+    WallMemory memory, OutboxSignal signal, LiveConnections connections, GridMap map, IHubContext<LiveHub> hub, TimeProvider clock, ILogger<WallFeed> log)
     : BackgroundService
 {
-    public const string TilesChangedMessage = "tilesChanged", ResyncMessage = "resync";
+    public const string TilesChangedMessage = "tilesChanged", ResyncMessage = "resync", HallChangedMessage = "hallChanged";
 
     /// <summary>More changes of one root in one push than this are not worth their bytes: the client reloads.</summary>
     private const int MostTiles = 1_000;
     private static readonly TimeSpan Sweep = TimeSpan.FromSeconds(1);
     /// <summary>A burst becomes one message; a single change waits for nothing.</summary>
-    private static readonly TimeSpan Burst = TimeSpan.FromMilliseconds(25);
-
-    private const string ReadRoots = $"select node_id, version from wall_roots; select value from settings where key = '{WallVersion.EpochSetting}'";
-
-    private const string ReadChanges = """
-        select c.root_id, c.version, c.household_id, c.node_id, c.tier, c.state, c.removed
-        from unnest(@roots, @after, @until) as p(root_id, after, until)
-        cross join lateral (
-            select * from tile_changes t where t.root_id = p.root_id and t.version > p.after and t.version <= p.until
-            order by t.version, t.household_id limit @most) c
-        order by c.root_id, c.version, c.removed desc, c.household_id
-        """;
+    private static readonly TimeSpan Burst = TimeSpan.FromMilliseconds(50);
 
     private readonly SemaphoreSlim _pass = new(1);
     private Dictionary<Guid, long>? _pushed;
-
-    private sealed record Change(Guid Root, long Version, Guid Household, Guid Node, string Tier, string? State, bool Removed);
+    private Dictionary<string, string> _halls = [];
 
     /// <summary>Before the first connection: everything up to here is in what the clients load.</summary>
     public override async Task StartAsync(CancellationToken cancellationToken)
@@ -112,43 +104,65 @@ internal sealed class WallFeed(
 
     private async Task<int> PushOnceAsync(CancellationToken cancellation)
     {
-        var (versions, epoch) = await ReadRootsAsync(cancellation);
-        if (_pushed is null)
+        var walls = await memory.CatchUpAsync(cancellation);
+        var epoch = memory.Epoch!;
+        var behind = _pushed is null || connections.Count == 0 ? [] : walls.Where(w => !_pushed.TryGetValue(w.Root, out var pushed) || w.Version > pushed).ToList();
+        var pushed = 0;
+        if (behind.Count > 0)
         {
-            _pushed = versions;
-            return 0;
+            var grid = await map.ReadAsync(cancellation, [.. behind.SelectMany(w => Gained(w)?.Select(c => c.Tile.Node) ?? []).Distinct()]);
+            foreach (var wall in behind)
+            {
+                if (Gained(wall) is { } changes) SayTiles(grid, wall, changes, epoch);
+                else SayResync(grid, wall.Root);
+                pushed += Gained(wall)?.Length ?? 1;
+            }
         }
 
-        // A root that is new to this replica starts with nothing pushed.
-        var behind = versions.Where(v => v.Value > _pushed.GetValueOrDefault(v.Key)).ToList();
-        if (behind.Count == 0) return 0;
-        if (connections.Count == 0)
-        {
-            _pushed = versions;
-            return 0;
-        }
-
-        var changes = await ReadChangesAsync(behind, _pushed, cancellation);
-        var grid = await map.ReadAsync(cancellation, [.. changes.Select(c => c.Node).Distinct()]);
-        var byRoot = changes.ToLookup(c => c.Root);
-        foreach (var (root, version) in behind)
-        {
-            var ofRoot = byRoot[root].ToList();
-            if (ofRoot.Count > MostTiles) SayResync(grid, root);
-            else SayTiles(grid, root, version, ofRoot, epoch);
-            _pushed[root] = version;
-        }
-
-        return changes.Count;
+        _pushed = walls.ToDictionary(w => w.Root, w => w.Version);
+        await SayHallsAsync(cancellation);
+        return pushed;
     }
 
-    private void SayTiles(GridSnapshot grid, Guid root, long version, List<Change> changes, string epoch)
+    /// <summary>Households by tier at or below a node, as this replica's memory has them; null when there is no such node.</summary>
+    public async ValueTask<TierCount?> CountsAsync(Guid node, CancellationToken cancellation)
+    {
+        var grid = await map.ReadAsync(cancellation);
+        if (grid.Find(node) is not { } place) return null;
+        var now = await memory.ReadAsync(grid.RootsOf(place), null, cancellation);
+        return now.Walls.Aggregate(default(TierCount), (sum, wall) => sum + wall.Counts);
+    }
+
+    private async Task SayHallsAsync(CancellationToken cancellation)
+    {
+        var said = new Dictionary<string, string>();
+        foreach (var group in connections.Groups().Where(g => g.StartsWith(HubGroups.HallPrefix, StringComparison.Ordinal)))
+        {
+            if (await CountsAsync(Guid.Parse(group.AsSpan(HubGroups.HallPrefix.Length)), cancellation) is not { } counts) continue;
+            said[group] = counts.Version;
+            if (_halls.GetValueOrDefault(group) != counts.Version) Say(group, HallChangedMessage, new HallChanged(counts.Version));
+        }
+
+        _halls = said;
+    }
+
+    /// <summary>What a wall has gained since the last push; null when that is not known, or more than a message should hold.</summary>
+    private WallChange[]? Gained(RootWall wall)
+    {
+        // A root that is new to this replica has gained what it was seen to gain.
+        var from = _pushed!.GetValueOrDefault(wall.Root, wall.Changes.Start);
+        if (from < wall.Changes.Start) return null;
+        var changes = wall.Changes.After(from);
+        return changes.Length is 0 or > MostTiles ? null : changes.ToArray();
+    }
+
+    private void SayTiles(GridSnapshot grid, RootWall wall, WallChange[] changes, string epoch)
     {
         var messages = new Dictionary<string, List<ChangedTile>>();
         foreach (var change in changes)
         {
-            var tile = new ChangedTile(change.Household, change.Tier, change.State, Text(epoch, change.Version), change.Removed);
-            foreach (var group in grid.Upwards(change.Node).Select(n => HubGroups.Node(n.Id)).Append(HubGroups.Household(change.Household)))
+            var tile = new ChangedTile(change.Tile.Id, change.Tile.Tier, change.Tile.State, Text(epoch, change.Version), change.Removed);
+            foreach (var group in grid.Upwards(change.Tile.Node).Select(n => HubGroups.Node(n.Id)).Append(HubGroups.Household(tile.Id)))
             {
                 if (!connections.Hears(group)) continue;
                 if (!messages.TryGetValue(group, out var tiles)) messages[group] = tiles = [];
@@ -156,7 +170,7 @@ internal sealed class WallFeed(
             }
         }
 
-        foreach (var (group, tiles) in messages) Say(group, TilesChangedMessage, new TilesChanged(root, Text(epoch, version), tiles));
+        foreach (var (group, tiles) in messages) Say(group, TilesChangedMessage, new TilesChanged(wall.Root, Text(epoch, wall.Version), tiles));
     }
 
     private void SayResync(GridSnapshot grid, Guid root)
@@ -174,31 +188,4 @@ internal sealed class WallFeed(
         hub.Clients.Group(group).SendAsync(message, content, CancellationToken.None).ContinueWith(
             t => log.LogWarning("A push failed: {Error}.", t.Exception!.InnerException?.GetType().Name),
             CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
-
-    private async Task<(Dictionary<Guid, long> Versions, string Epoch)> ReadRootsAsync(CancellationToken cancellation)
-    {
-        await using var command = worker.Source.CreateCommand(ReadRoots);
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        var versions = new Dictionary<Guid, long>();
-        while (await reader.ReadAsync(cancellation)) versions[reader.GetGuid(0)] = reader.GetInt64(1);
-        await reader.NextResultAsync(cancellation);
-        await reader.ReadAsync(cancellation);
-        return (versions, reader.GetString(0));
-    }
-
-    private async Task<List<Change>> ReadChangesAsync(
-        List<KeyValuePair<Guid, long>> behind, Dictionary<Guid, long> pushed, CancellationToken cancellation)
-    {
-        await using var command = worker.Source.CreateCommand(ReadChanges);
-        command.Parameters.Add(new NpgsqlParameter("roots", NpgsqlDbType.Array | NpgsqlDbType.Uuid) { Value = behind.Select(b => b.Key).ToArray() });
-        command.Parameters.Add(new NpgsqlParameter("after", NpgsqlDbType.Array | NpgsqlDbType.Bigint) { Value = behind.Select(b => pushed.GetValueOrDefault(b.Key)).ToArray() });
-        command.Parameters.Add(new NpgsqlParameter("until", NpgsqlDbType.Array | NpgsqlDbType.Bigint) { Value = behind.Select(b => b.Value).ToArray() });
-        command.Parameters.Add(new NpgsqlParameter("most", NpgsqlDbType.Integer) { Value = MostTiles + 1 });
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        var changes = new List<Change>();
-        while (await reader.ReadAsync(cancellation))
-            changes.Add(new Change(reader.GetGuid(0), reader.GetInt64(1), reader.GetGuid(2), reader.GetGuid(3), reader.GetString(4),
-                reader.IsDBNull(5) ? null : reader.GetString(5), reader.GetBoolean(6)));
-        return changes;
-    }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Encodings.Web;
 using Backend.Domain.Accounts;
 using Backend.Platform.Errors;
@@ -21,6 +22,7 @@ internal static class Authentication
 
     public static IServiceCollection AddBackendAuthentication(this IServiceCollection services)
     {
+        services.AddSingleton<KnownDisplays>();
         services.AddAuthentication(Choose)
             .AddPolicyScheme(Choose, null, o => o.ForwardDefaultSelector = http =>
                 http.Request.Headers.ContainsKey("Authorization") ? JwtBearerDefaults.AuthenticationScheme
@@ -49,17 +51,23 @@ internal static class Authentication
         return services;
     }
 
-    /// <summary>Finds the session of a cookie by its hash and gives its principal.</summary>
-    private sealed class DisplayHandler(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers, UrlEncoder encoder, AppDataSource source, TimeProvider clock)
+    /// <summary>Finds the session of a cookie by its hash and gives its principal. Known ones cost no SQL while their rights are known too.</summary>
+    private sealed class DisplayHandler(
+        IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers, UrlEncoder encoder, AppDataSource source, RightsCache cache, KnownDisplays known, TimeProvider clock)
         : AuthenticationHandler<AuthenticationSchemeOptions>(options, loggers, encoder)
     {
         protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
         {
-            var found = await SignIn.FindSessionAsync(source, [Tokens.Hash(Request.Cookies[DisplayCookie] ?? "")], Context.RequestAborted);
-            return found is { Kind: SessionKind.Display, EndedAt: null } && found.ExpiresAt > clock.GetUtcNow()
-                ? AuthenticateResult.Success(new AuthenticationTicket(SessionClaims.Principal(found.AccountId, found.Id, Scheme.Name), Scheme.Name))
-                : AuthenticateResult.NoResult();
+            var cookie = Request.Cookies[DisplayCookie] ?? "";
+            if (known.Find(cookie) is { } session && cache.TryGet(session, out var rights)) return Success(rights.AccountId, session);
+            var found = await SignIn.FindSessionAsync(source, [Tokens.Hash(cookie)], Context.RequestAborted);
+            if (found is not { Kind: SessionKind.Display or SessionKind.Hall, EndedAt: null } || found.ExpiresAt <= clock.GetUtcNow()) return AuthenticateResult.NoResult();
+            known.Add(cookie, found.Id);
+            return Success(found.AccountId, found.Id);
         }
+
+        private AuthenticateResult Success(Guid account, Guid session) =>
+            AuthenticateResult.Success(new AuthenticationTicket(SessionClaims.Principal(account, session, Scheme.Name), Scheme.Name));
 
         protected override Task HandleChallengeAsync(AuthenticationProperties properties) => Problems.WriteAsync(Context, Problems.SessionEnded);
     }
@@ -82,10 +90,26 @@ internal static class Authentication
     }
 }
 
+/// <summary>Which display session a cookie stands for, which never changes; whether it is valid now is asked of its rights each time.</summary>
+internal sealed class KnownDisplays
+{
+    private const int MaxEntries = 10_000;
+
+    private readonly ConcurrentDictionary<string, Guid> _sessions = new(StringComparer.Ordinal);
+
+    public Guid? Find(string cookie) => _sessions.TryGetValue(cookie, out var session) ? session : null;
+
+    public void Add(string cookie, Guid session)
+    {
+        if (_sessions.Count >= MaxEntries) _sessions.Clear();
+        _sessions[cookie] = session;
+    }
+}
+
 internal sealed record FoundSession(
     Guid Id, Guid AccountId, SessionKind Kind, bool IsCurrent, DateTimeOffset? RotatedAt, DateTimeOffset LastUsedAt, DateTimeOffset ExpiresAt, DateTimeOffset? EndedAt);
 
-internal sealed record TakenTicket(Guid AccountId, Guid SessionId, Guid? NodeId);
+internal sealed record TakenTicket(Guid AccountId, Guid SessionId, Guid? NodeId, Guid? DisplayId);
 
 /// <summary>What must be found before an account is known: through the sign-in functions alone, which see only these columns.</summary>
 internal static class SignIn
@@ -116,7 +140,7 @@ internal static class SignIn
         command.Parameters.Add(new NpgsqlParameter("now", now));
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         return await reader.ReadAsync(cancellation)
-            ? new TakenTicket(reader.GetGuid(0), reader.GetGuid(1), reader.IsDBNull(2) ? null : reader.GetGuid(2))
+            ? new TakenTicket(reader.GetGuid(0), reader.GetGuid(1), reader.IsDBNull(2) ? null : reader.GetGuid(2), reader.IsDBNull(3) ? null : reader.GetGuid(3))
             : null;
     }
 }

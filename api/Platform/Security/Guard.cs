@@ -43,8 +43,13 @@ internal sealed class Guard(RequestDelegate next, PolicyTable policy, RightsCach
         }
 
         var roles = row is null ? [] : rights.Roles.Select(r => r.Role).Where(row.Allows).ToList();
-        // A display row counts whatever roles the account has; the roles decide what it may reach.
-        var allowed = row is not null && (rights.Kind == SessionKind.Display ? row.Display : roles.Count > 0);
+        // A display's column counts whatever roles the account has; the roles decide what a staff wall may reach.
+        var allowed = row is not null && rights.Kind switch
+        {
+            SessionKind.Display => row.Display,
+            SessionKind.Hall => row.Hall,
+            _ => roles.Count > 0,
+        };
         me.Enter(operation, rights, roles, rights.ScopeOf(r => row?.Allows(r) == true));
         if (!allowed)
         {

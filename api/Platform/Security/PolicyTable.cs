@@ -23,7 +23,7 @@ internal enum KeyRule
 
 /// <summary>One row of <c>policy.md</c>.</summary>
 internal sealed record OperationPolicy(
-    string Operation, bool Anonymous, bool Display, KeyRule Key, FrozenDictionary<Role, Relation> Roles)
+    string Operation, bool Anonymous, bool Display, bool Hall, KeyRule Key, FrozenDictionary<Role, Relation> Roles)
 {
     public bool Allows(Role role) => Roles[role] != Relation.None;
 }
@@ -53,7 +53,7 @@ internal sealed class PolicyTable
         if (lines.Count < 3) throw new FormatException("policy.md: no table with the column 'operation'.");
         var columns = Cells(lines[0]);
         var roles = SnakeCase.All<Role>();
-        string[] expected = ["operation", "anonymous", .. roles, "display", "key"];
+        string[] expected = ["operation", "anonymous", .. roles, "display", "hall", "key"];
         if (!columns.Order().SequenceEqual(expected.Order(), StringComparer.Ordinal))
             throw new FormatException($"policy.md: the columns must be exactly {string.Join(", ", expected)}.");
 
@@ -67,6 +67,7 @@ internal sealed class PolicyTable
                 row["operation"],
                 RelationOf(row["anonymous"]) != Relation.None,
                 RelationOf(row["display"]) != Relation.None,
+                RelationOf(row["hall"]) != Relation.None,
                 row["key"] switch { "-" => KeyRule.None, "exempt" => KeyRule.Exempt, "required" => KeyRule.Required, var k => throw new FormatException($"policy.md: key '{k}'.") },
                 roles.ToFrozenDictionary(SnakeCase.Parse<Role>, r => RelationOf(row[r])));
             if (!rows.TryAdd(policy.Operation, policy)) throw new FormatException($"policy.md: {policy.Operation} stands twice.");

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using Backend.Domain.Accounts;
 using Backend.Domain.Grid;
 using Backend.Platform.Persistence;
@@ -13,11 +14,26 @@ internal sealed record RoleReach(Role Role, IReadOnlyList<ReachNode> Nodes, IRea
 internal sealed record ReachNode(Guid Id, string Path);
 
 /// <summary>A session that is valid now, and all that its account may reach today. Nothing of this stands in a token.</summary>
-internal sealed record Rights(Guid AccountId, Guid SessionId, SessionKind Kind, ReachNode? DisplayNode, IReadOnlyList<RoleReach> Roles)
+/// <param name="AccountId">Whose.</param>
+/// <param name="SessionId">By which sign-in.</param>
+/// <param name="Kind">What kind of session.</param>
+/// <param name="DisplayNode">The one node of a display session.</param>
+/// <param name="Roles">Roles held today, each with its reach.</param>
+/// <param name="ExpiresAt">The end of the session.</param>
+/// <param name="Midnight">The end of the Shanghai day for which this holds.</param>
+internal sealed record Rights(
+    Guid AccountId, Guid SessionId, SessionKind Kind, ReachNode? DisplayNode, IReadOnlyList<RoleReach> Roles, DateTimeOffset ExpiresAt, DateTimeOffset Midnight)
 {
-    /// <summary>The scope for an operation: the reach of those roles alone that may do it. A display session sees its one node, if the account still reaches it.</summary>
+    /// <summary>Afterwards it must be read again.</summary>
+    public DateTimeOffset Until => ExpiresAt < Midnight ? ExpiresAt : Midnight;
+
+    /// <summary>
+    /// The scope for an operation: the reach of those roles alone that may do it. A staff wall sees its one node, if the account still reaches it;
+    /// a registered display sees its node whoever registered it.
+    /// </summary>
     public Scope ScopeOf(Func<Role, bool> allowed)
     {
+        if (Kind == SessionKind.Hall) return new Scope(AccountId, [DisplayNode!.Path], []);
         var roles = Roles.Where(r => allowed(r.Role)).ToList();
         var paths = Outermost(roles.SelectMany(r => r.Nodes).Select(n => n.Path));
         if (Kind != SessionKind.Display)
@@ -39,89 +55,253 @@ internal sealed record Rights(Guid AccountId, Guid SessionId, SessionKind Kind, 
 }
 
 /// <summary>
-/// Session validity and reach by session, never older than 3 s (AZ11): a dismissal, an ended session or a stand-in's last day takes effect
-/// within that time on every replica, without any message.
+/// Session validity and reach by session. The database tells in each transaction whose rights have changed (<c>rights_changes</c>), one poll a second
+/// reads it, and an entry counts only while the last good poll began less than 3 s ago: a dismissal, an ended session or a stand-in's last day takes
+/// effect within that time on every replica, without any message (AZ11). Reading an entry costs no SQL; entries that are missing at the same time are
+/// loaded together, so their number does not show in the number of commands (RL08).
 /// </summary>
-internal sealed class RightsCache(WorkerDataSource worker, TimeProvider clock)
+internal sealed class RightsCache(WorkerDataSource worker, TimeProvider clock, ILogger<RightsCache> log) : BackgroundService
 {
-    private static readonly TimeSpan MaxAge = TimeSpan.FromSeconds(3);
-    private const int MaxEntries = 50_000;
+    private static readonly TimeSpan MaxAge = TimeSpan.FromSeconds(3), Interval = TimeSpan.FromSeconds(1);
+    private const int MaxEntries = 50_000, MaxBatch = 1_000;
+
+    private const string Poll = "select e.epoch, c.epoch is not null, c.account_id from rights_epoch e left join rights_changes c on c.epoch > @known";
+
+    /// <summary>What <c>rights_changes</c> keeps (RightsChanges.sql).</summary>
+    private const long KeptChanges = 10_000;
 
     private const string Load = """
-        select s.account_id, s.kind, s.node_id, n.path::text, a.resident_id is not null
-        from sessions s join accounts a on a.id = s.account_id left join grid_nodes n on n.id = s.node_id
-        where s.id = @session and s.ended_at is null and s.expires_at > @now and a.disabled_at is null;
-        with me as (select account_id from sessions where id = @session),
+        select s.id, s.account_id, s.kind, s.node_id, n.path::text, a.resident_id is not null, s.expires_at
+        from sessions s join accounts a on a.id = s.account_id left join grid_nodes n on n.id = s.node_id left join displays d on d.id = s.display_id
+        where s.id = any(@sessions) and s.ended_at is null and s.expires_at > @now
+            and case when s.display_id is null then a.disabled_at is null else d.revoked_at is null end;
+        with me as (select distinct account_id from sessions where id = any(@sessions)),
         held as (
-            select post_id from appointments where account_id = (select account_id from me) and from_day <= @day and (to_day is null or to_day >= @day)
+            select account_id, post_id from appointments where account_id in (select account_id from me) and from_day <= @day and (to_day is null or to_day >= @day)
             union
-            select post_id from stand_ins where account_id = (select account_id from me) and @day between from_day and to_day),
-        mine as (select p.id, p.role from held h join posts p on p.id = h.post_id)
-        select role, null::uuid, null::text, null::uuid from mine
+            select account_id, post_id from stand_ins where account_id in (select account_id from me) and @day between from_day and to_day),
+        mine as (select h.account_id, p.id, p.role from held h join posts p on p.id = h.post_id)
+        select account_id, role, null::uuid, null::text, null::uuid from mine
         union all
-        select m.role, n.id, n.path::text, null from mine m join assignments s on s.post_id = m.id join grid_nodes n on n.id = s.node_id
+        select m.account_id, m.role, n.id, n.path::text, null from mine m join assignments s on s.post_id = m.id join grid_nodes n on n.id = s.node_id
         where s.floor_from is null
         union all
-        select m.role, f.id, f.path::text, null from mine m join assignments s on s.post_id = m.id
+        select m.account_id, m.role, f.id, f.path::text, null from mine m join assignments s on s.post_id = m.id
         join grid_nodes f on f.parent_id = s.node_id and f.floor_number between s.floor_from and s.floor_to
         union all
-        select m.role, null, null, s.household_id from mine m join assignments s on s.post_id = m.id where s.household_id is not null
+        select m.account_id, m.role, null, null, s.household_id from mine m join assignments s on s.post_id = m.id where s.household_id is not null
         union all
-        select 'resident', null, null, c.household_id from accounts a join memberships c on c.resident_id = a.resident_id and c.to_day is null
-        where a.id = (select account_id from me)
+        select a.id, 'resident', null, null, c.household_id from accounts a join memberships c on c.resident_id = a.resident_id and c.to_day is null
+        where a.id in (select account_id from me)
         """;
 
-    private readonly ConcurrentDictionary<Guid, Entry> _entries = new();
+    private readonly ConcurrentDictionary<Guid, Rights> _entries = new();
+    private readonly SemaphoreSlim _polling = new(1);
+    private readonly Lock _lock = new();
+    private Dictionary<Guid, TaskCompletionSource<Rights?>> _waiting = [];
+    private bool _loading;
+    private long _epoch = -1;
+    private long _polledAt;
+    private volatile bool _polled;
 
-    /// <summary>The rights of a session, or null when it does not exist, has ended or its account is disabled.</summary>
-    public async ValueTask<Rights?> OfAsync(Guid sessionId, CancellationToken cancellation)
+    /// <summary>The rights of a session if they are known and still count. Never any SQL.</summary>
+    public bool TryGet(Guid sessionId, [NotNullWhen(true)] out Rights? rights)
     {
-        // The age counts from before the load, or a late fill would keep a revoked right (kernel.md section 4).
-        var began = clock.GetTimestamp();
-        if (_entries.TryGetValue(sessionId, out var entry) && clock.GetElapsedTime(entry.Began, began) < MaxAge) return entry.Rights;
-        var rights = await LoadAsync(sessionId, cancellation);
-        if (_entries.Count >= MaxEntries) _entries.Clear();
-        _entries[sessionId] = new Entry(began, rights);
-        return rights;
+        rights = null;
+        return IsFresh && _entries.TryGetValue(sessionId, out rights) && rights.Until > clock.GetUtcNow();
     }
 
-    /// <summary>The rights as they are during this call, whatever is cached.</summary>
-    public Task<Rights?> ReadNowAsync(Guid sessionId, CancellationToken cancellation) => LoadAsync(sessionId, cancellation);
+    /// <summary>The rights of a session, or null when it does not exist, has ended or its account is disabled.</summary>
+    public ValueTask<Rights?> OfAsync(Guid sessionId, CancellationToken cancellation) =>
+        TryGet(sessionId, out var rights) ? ValueTask.FromResult<Rights?>(rights) : new ValueTask<Rights?>(ReadAsync(sessionId, cancellation));
 
     /// <summary>Forgets a session at once on this replica.</summary>
     public void Forget(Guid sessionId) => _entries.TryRemove(sessionId, out _);
 
-    private async Task<Rights?> LoadAsync(Guid sessionId, CancellationToken cancellation)
+    /// <summary>Forgets whom a change concerns that was committed before the call.</summary>
+    public async Task PollAsync(CancellationToken cancellation)
     {
-        var now = clock.GetUtcNow();
-        await using var command = worker.Source.CreateCommand(Load);
-        command.Parameters.Add(new NpgsqlParameter("session", NpgsqlDbType.Uuid) { Value = sessionId });
-        command.Parameters.Add(new NpgsqlParameter("now", NpgsqlDbType.TimestampTz) { Value = now });
-        command.Parameters.Add(new NpgsqlParameter("day", NpgsqlDbType.Date) { Value = ShanghaiDay.Of(now) });
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        if (!await reader.ReadAsync(cancellation)) return null;
-        var account = reader.GetGuid(0);
-        var kind = SnakeCase.Parse<SessionKind>(reader.GetString(1));
-        var node = reader.IsDBNull(2) ? null : new ReachNode(reader.GetGuid(2), reader.GetString(3));
-        var roles = new List<RoleReach>();
-        if (reader.GetBoolean(4)) roles.Add(new RoleReach(Role.Resident, [], []));
-
-        await reader.NextResultAsync(cancellation);
-        var nodes = new Dictionary<Role, (List<ReachNode> Nodes, List<Guid> Homes)>();
-        while (await reader.ReadAsync(cancellation))
+        await _polling.WaitAsync(cancellation);
+        try
         {
-            var role = SnakeCase.Parse<Role>(reader.GetString(0));
-            if (!nodes.TryGetValue(role, out var reach)) nodes[role] = reach = ([], []);
-            if (!reader.IsDBNull(1)) reach.Nodes.Add(new ReachNode(reader.GetGuid(1), reader.GetString(2)));
-            if (!reader.IsDBNull(3)) reach.Homes.Add(reader.GetGuid(3));
+            await PollOnceAsync(cancellation);
         }
-
-        roles.RemoveAll(r => nodes.ContainsKey(r.Role));
-        roles.AddRange(nodes.Select(n => new RoleReach(n.Key, n.Value.Nodes, n.Value.Homes)));
-        return new Rights(account, sessionId, kind, node, [.. roles.OrderBy(r => r.Role)]);
+        finally
+        {
+            _polling.Release();
+        }
     }
 
-    private sealed record Entry(long Began, Rights? Rights);
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Interval, clock);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+            {
+                try
+                {
+                    await PollAsync(stoppingToken);
+                }
+                catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
+                {
+                    // Entries stop counting by themselves; requests then ask the database and answer 503 while it is away.
+                    log.LogWarning("Changes of rights could not be read: {Error}.", exception.GetType().Name);
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopping.
+        }
+    }
+
+    private bool IsFresh => _polled && clock.GetElapsedTime(Volatile.Read(ref _polledAt)) < MaxAge;
+
+    private async Task<Rights?> ReadAsync(Guid sessionId, CancellationToken cancellation)
+    {
+        if (!IsFresh)
+        {
+            await _polling.WaitAsync(cancellation);
+            try
+            {
+                // Of many who wait here the first asks for all.
+                if (!IsFresh) await PollOnceAsync(cancellation);
+            }
+            finally
+            {
+                _polling.Release();
+            }
+
+            if (TryGet(sessionId, out var known)) return known;
+        }
+
+        TaskCompletionSource<Rights?>? mine;
+        lock (_lock)
+        {
+            if (!_waiting.TryGetValue(sessionId, out mine))
+                _waiting[sessionId] = mine = new TaskCompletionSource<Rights?>(TaskCreationOptions.RunContinuationsAsynchronously);
+            if (!_loading)
+            {
+                _loading = true;
+                // Belongs to all who wait, not to the first one's request.
+                _ = Task.Run(LoadWaitingAsync, CancellationToken.None);
+            }
+        }
+
+        return await mine.Task.WaitAsync(cancellation);
+    }
+
+    private async Task PollOnceAsync(CancellationToken cancellation)
+    {
+        var began = clock.GetTimestamp();
+        var known = Volatile.Read(ref _epoch);
+        await using var command = worker.Source.CreateCommand(Poll);
+        command.Parameters.Add(new NpgsqlParameter("known", NpgsqlDbType.Bigint) { Value = known });
+        var epoch = known;
+        var everybody = known < 0;
+        var accounts = new HashSet<Guid>();
+        await using (var reader = await command.ExecuteReaderAsync(cancellation))
+        {
+            while (await reader.ReadAsync(cancellation))
+            {
+                epoch = reader.GetInt64(0);
+                if (!reader.GetBoolean(1)) continue;
+                if (reader.IsDBNull(2)) everybody = true;
+                else accounts.Add(reader.GetGuid(2));
+            }
+        }
+
+        // The epoch first: a load that began before it does not fill what is emptied here.
+        Volatile.Write(ref _epoch, epoch);
+        if (everybody || epoch - known >= KeptChanges || epoch < known) _entries.Clear();
+        else if (accounts.Count > 0)
+        {
+            foreach (var (session, rights) in _entries)
+                if (accounts.Contains(rights.AccountId)) _entries.TryRemove(session, out _);
+        }
+
+        Volatile.Write(ref _polledAt, began);
+        _polled = true;
+    }
+
+    private async Task LoadWaitingAsync()
+    {
+        while (true)
+        {
+            KeyValuePair<Guid, TaskCompletionSource<Rights?>>[] batch;
+            lock (_lock)
+            {
+                if (_waiting.Count == 0)
+                {
+                    _loading = false;
+                    return;
+                }
+
+                batch = [.. _waiting.Take(MaxBatch)];
+                if (batch.Length == _waiting.Count) _waiting = [];
+                else foreach (var (session, _) in batch) _waiting.Remove(session);
+            }
+
+            try
+            {
+                // Read before the load, or a late fill would keep a revoked right (kernel.md section 4).
+                var epoch = Volatile.Read(ref _epoch);
+                var loaded = await LoadAsync([.. batch.Select(b => b.Key)]);
+                foreach (var (session, waiting) in batch)
+                {
+                    var rights = loaded.GetValueOrDefault(session);
+                    if (rights is not null)
+                    {
+                        if (_entries.Count >= MaxEntries) _entries.Clear();
+                        _entries[session] = rights;
+                        if (Volatile.Read(ref _epoch) != epoch) _entries.TryRemove(session, out _);
+                    }
+
+                    waiting.TrySetResult(rights);
+                }
+            }
+            catch (Exception exception)
+            {
+                foreach (var (_, waiting) in batch) waiting.TrySetException(exception);
+            }
+        }
+    }
+
+    private async Task<Dictionary<Guid, Rights>> LoadAsync(Guid[] sessions)
+    {
+        var now = clock.GetUtcNow();
+        var day = ShanghaiDay.Of(now);
+        await using var command = worker.Source.CreateCommand(Load);
+        command.Parameters.Add(new NpgsqlParameter("sessions", NpgsqlDbType.Array | NpgsqlDbType.Uuid) { Value = sessions });
+        command.Parameters.Add(new NpgsqlParameter("now", NpgsqlDbType.TimestampTz) { Value = now });
+        command.Parameters.Add(new NpgsqlParameter("day", NpgsqlDbType.Date) { Value = day });
+        await using var reader = await command.ExecuteReaderAsync();
+        var found = new List<(Guid Session, Guid Account, SessionKind Kind, ReachNode? Node, bool Resident, DateTimeOffset ExpiresAt)>();
+        while (await reader.ReadAsync())
+            found.Add((reader.GetGuid(0), reader.GetGuid(1), SnakeCase.Parse<SessionKind>(reader.GetString(2)),
+                reader.IsDBNull(3) ? null : new ReachNode(reader.GetGuid(3), reader.GetString(4)), reader.GetBoolean(5), reader.GetFieldValue<DateTimeOffset>(6)));
+
+        await reader.NextResultAsync();
+        var reaches = new Dictionary<(Guid Account, Role Role), (List<ReachNode> Nodes, List<Guid> Homes)>();
+        while (await reader.ReadAsync())
+        {
+            var key = (reader.GetGuid(0), SnakeCase.Parse<Role>(reader.GetString(1)));
+            if (!reaches.TryGetValue(key, out var reach)) reaches[key] = reach = ([], []);
+            if (!reader.IsDBNull(2)) reach.Nodes.Add(new ReachNode(reader.GetGuid(2), reader.GetString(3)));
+            if (!reader.IsDBNull(4)) reach.Homes.Add(reader.GetGuid(4));
+        }
+
+        var ofAccount = reaches.ToLookup(r => r.Key.Account, r => new RoleReach(r.Key.Role, r.Value.Nodes, r.Value.Homes));
+        // Posts are held from day to day.
+        var midnight = ShanghaiDay.At(day.AddDays(1), TimeOnly.MinValue);
+        return found.ToDictionary(f => f.Session, f =>
+        {
+            var roles = ofAccount[f.Account].ToList();
+            if (f.Resident && !roles.Exists(r => r.Role == Role.Resident)) roles.Add(new RoleReach(Role.Resident, [], []));
+            return new Rights(f.Account, f.Session, f.Kind, f.Node, [.. roles.OrderBy(r => r.Role)], f.ExpiresAt, midnight);
+        });
+    }
 }
 
 /// <summary>Days are Asia/Shanghai days.</summary>

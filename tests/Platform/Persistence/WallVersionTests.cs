@@ -29,7 +29,7 @@ public class WallVersionTests(MigratedDatabase fixture) : IClassFixture<Migrated
             seen[writer] = [];
             for (var round = 0; round < Rounds; round++)
             {
-                await using var db = new BackendDb(BackendDbFactory.Options(source), scope, new(), new(), TimeProvider.System);
+                await using var db = new BackendDb(BackendDbFactory.Options(source), scope, new(), new(), new(), TimeProvider.System);
                 await db.BeginAsync(default);
                 // Each writer touches two roots, in an order of its own.
                 var picks = (int[])[(writer + round) % Roots, (writer + round + 1 + writer % 2) % Roots];

@@ -32,8 +32,20 @@ internal sealed class SessionConfiguration : IEntityTypeConfiguration<Session>
     {
         session.ToTable("sessions");
         session.HasOne<Account>().WithMany().HasForeignKey(s => s.AccountId).OnDelete(DeleteBehavior.Cascade);
+        session.HasOne<Display>().WithMany().HasForeignKey(s => s.DisplayId).OnDelete(DeleteBehavior.Cascade);
         session.HasIndex(s => s.TokenHash).IsUnique();
         session.HasIndex(s => s.PreviousTokenHash).IsUnique();
+    }
+}
+
+internal sealed class DisplayConfiguration : IEntityTypeConfiguration<Display>
+{
+    public void Configure(EntityTypeBuilder<Display> display)
+    {
+        display.ToTable("displays");
+        display.Property(d => d.Name).HasMaxLength(50);
+        display.HasOne<Account>().WithMany().HasForeignKey(d => d.RegisteredBy).OnDelete(DeleteBehavior.Restrict);
+        display.HasOne<Domain.Grid.GridNode>().WithMany().HasForeignKey(d => d.NodeId).OnDelete(DeleteBehavior.Restrict);
     }
 }
 
@@ -43,6 +55,7 @@ internal sealed class TicketConfiguration : IEntityTypeConfiguration<Ticket>
     {
         ticket.ToTable("tickets").HasKey(t => t.Hash);
         ticket.HasOne<Session>().WithMany().HasForeignKey(t => t.SessionId).OnDelete(DeleteBehavior.Cascade);
+        ticket.HasOne<Display>().WithMany().HasForeignKey(t => t.DisplayId).OnDelete(DeleteBehavior.Cascade);
     }
 }
 

@@ -1,0 +1,170 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.IO.Compression;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Backend.Domain.Tiers;
+using Backend.Platform.Persistence;
+using Backend.Platform.Security;
+using Backend.Platform.Walls;
+using Microsoft.Extensions.Options;
+using JsonOptions = Microsoft.AspNetCore.Http.Json.JsonOptions;
+
+namespace Backend.Features.Wall;
+
+/// <summary>
+/// The walls of nodes as ready bytes, by node. A wall is made when it is first asked for after a change, once, and serves every viewer until the
+/// next change (docs/adr/010-ready-walls.md). It holds what all viewers of the node may see; who may is decided before.
+/// </summary>
+internal sealed class ReadyWalls(WallMemory memory, IOptions<JsonOptions> json)
+{
+    private const int MaxNodes = 2_000;
+
+    private readonly ConcurrentDictionary<Guid, ReadyWall> _byNode = new();
+
+    public async ValueTask<ReadyWall> OfAsync(GridSnapshot grid, GridPlace place, CancellationToken cancellation)
+    {
+        var now = await memory.ReadAsync(grid.RootsOf(place), null, cancellation);
+        if (_byNode.TryGetValue(place.Id, out var known) && known.IsOf(place, now.Walls)) return known;
+        var wall = new ReadyWall(place, now, json.Value.SerializerOptions);
+        if (_byNode.Count >= MaxNodes) _byNode.Clear();
+        _byNode[place.Id] = wall;
+        return wall;
+    }
+
+    /// <summary>The wall of a node if it is ready and nothing newer is known. Never any SQL.</summary>
+    public ReadyWall? Find(Guid node)
+    {
+        if (!_byNode.TryGetValue(node, out var wall)) return null;
+        foreach (var root in wall.Walls)
+            if (!memory.IsCurrent(root)) return null;
+        return wall;
+    }
+}
+
+/// <summary>One node's wall at one version, in every form in which it is answered; each form is made when it is first asked for.</summary>
+internal sealed class ReadyWall
+{
+    /// <summary>四色 in two bits a tile; the order of the tiles is the layout.</summary>
+    public const string CompactType = "application/vnd.backend.wall-tiers";
+
+    private readonly GridPlace _place;
+    private readonly Lazy<WallTile[]> _tiles;
+    private readonly Lazy<byte[]> _json, _brotli, _compact, _layout;
+    private readonly Lazy<string> _layoutVersion;
+
+    public ReadyWall(GridPlace place, WallsNow now, JsonSerializerOptions json)
+    {
+        _place = place;
+        Walls = now.Walls;
+        Version = now.Version.ToString();
+        var numbers = Version[(now.Epoch.Length + 1)..];
+        JsonTag = $"W/\"{now.Epoch}.json.staff.{numbers}\"";
+        CompactTag = $"W/\"{now.Epoch}.tiers.staff.{numbers}\"";
+        _tiles = new Lazy<WallTile[]>(() => [.. Walls.SelectMany(w => w.Tiles).Where(t => Rights.IsWithin(t.NodePath, place.Path))]);
+        _json = new Lazy<byte[]>(() => JsonSerializer.SerializeToUtf8Bytes(new ReadWall.Response(Version, Tiles.Select(ReadWall.Tile.Of).ToList()), json));
+        _brotli = new Lazy<byte[]>(() => Compress(Json));
+        _layoutVersion = new Lazy<string>(() => Hash(Tiles));
+        _layout = new Lazy<byte[]>(() => JsonSerializer.SerializeToUtf8Bytes(
+            new ReadWallLayout.Response(LayoutVersion, Tiles.Select(t => new ReadWallLayout.Place(t.Id, t.Node, t.Door)).ToList()), json));
+        _compact = new Lazy<byte[]>(Pack);
+    }
+
+    public IReadOnlyList<RootWall> Walls { get; }
+
+    public string Version { get; }
+
+    public string JsonTag { get; }
+
+    public string CompactTag { get; }
+
+    public byte[] Json => _json.Value;
+
+    public byte[] Brotli => _brotli.Value;
+
+    public byte[] Compact => _compact.Value;
+
+    public byte[] Layout => _layout.Value;
+
+    /// <summary>A function of the tiles' ids, nodes and doors in their order: the same on every replica, and another one as soon as a place changes.</summary>
+    public string LayoutVersion => _layoutVersion.Value;
+
+    public bool IsOf(GridPlace place, IReadOnlyList<RootWall> walls)
+    {
+        if (_place.Path != place.Path || Walls.Count != walls.Count) return false;
+        for (var i = 0; i < walls.Count; i++)
+            if (!ReferenceEquals(Walls[i], walls[i])) return false;
+        return true;
+    }
+
+    private WallTile[] Tiles => _tiles.Value;
+
+    /// <summary><c>W1 {layoutVersion} {version} {count}\n</c>, then two bits a tile, lowest first: 0 red, 1 orange, 2 yellow, 3 green.</summary>
+    private byte[] Pack()
+    {
+        var header = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"W1 {LayoutVersion} {Version} {Tiles.Length}\n"));
+        var packed = new byte[header.Length + (Tiles.Length + 3) / 4];
+        header.CopyTo(packed, 0);
+        for (var i = 0; i < Tiles.Length; i++) packed[header.Length + i / 4] |= (byte)(((int)Tier.Red - (int)Tiles[i].Tier) << (i % 4 * 2));
+        return packed;
+    }
+
+    private static string Hash(WallTile[] tiles)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Span<byte> ids = stackalloc byte[32];
+        foreach (var tile in tiles)
+        {
+            tile.Id.TryWriteBytes(ids);
+            tile.Node.TryWriteBytes(ids[16..]);
+            hash.AppendData(ids);
+            hash.AppendData(Encoding.UTF8.GetBytes(tile.Door));
+            hash.AppendData("\n"u8);
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 8));
+    }
+
+    private static byte[] Compress(byte[] bytes)
+    {
+        var compressed = new byte[BrotliEncoder.GetMaxCompressedLength(bytes.Length)];
+        // Quality 5 is within a few percent of the best at a tenth of its time: a wall may change many times a second.
+        if (!BrotliEncoder.TryCompress(bytes, compressed, out var length, quality: 5, window: 22)) throw new InvalidOperationException("Brotli refused the wall.");
+        return compressed[..length];
+    }
+}
+
+/// <summary>A ready wall as an answer: 304, compact, brotli or plain, by what the request accepts.</summary>
+internal static class ReadyAnswer
+{
+    private const string CacheControl = "private, no-cache", Vary = "Accept, Accept-Encoding, Authorization, Cookie", JsonType = "application/json; charset=utf-8";
+
+    public static Task WriteAsync(HttpContext http, ReadyWall wall)
+    {
+        var (request, response) = (http.Request.Headers, http.Response);
+        // `*/*` and nothing at all get JSON, the documented default; the compact form is only for those who ask for it by name.
+        var compact = request.Accept.ToString().Contains(ReadyWall.CompactType, StringComparison.OrdinalIgnoreCase);
+        var tag = compact ? wall.CompactTag : wall.JsonTag;
+        var headers = response.Headers;
+        headers.ETag = tag;
+        headers.CacheControl = CacheControl;
+        headers.Vary = Vary;
+        if (request.IfNoneMatch.ToString().Contains(tag, StringComparison.Ordinal))
+        {
+            response.StatusCode = StatusCodes.Status304NotModified;
+            return Task.CompletedTask;
+        }
+
+        var bytes = compact ? wall.Compact : wall.Json;
+        if (!compact && request.AcceptEncoding.ToString().Contains("br", StringComparison.Ordinal))
+        {
+            bytes = wall.Brotli;
+            headers.ContentEncoding = "br";
+        }
+
+        response.ContentType = compact ? ReadyWall.CompactType : JsonType;
+        response.ContentLength = bytes.Length;
+        return response.Body.WriteAsync(bytes, http.RequestAborted).AsTask();
+    }
+}
