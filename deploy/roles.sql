@@ -13,6 +13,9 @@ create role backend_app     login nosuperuser nobypassrls nocreaterole nocreated
 create role backend_worker  login nosuperuser nobypassrls nocreaterole nocreatedb password :'worker_password';
 create role backend_definer nologin nosuperuser nobypassrls;
 create role backend_backup  login bypassrls password :'backup_password';
+-- Requests are many and small: a plan with parallel workers or compiled code costs them a hundred times what it saves.
+alter role backend_app set max_parallel_workers_per_gather = 0;
+alter role backend_app set jit = off;
 grant backend_definer to backend_owner;
 grant pg_read_all_data to backend_backup;
 create database :"database" owner backend_owner encoding 'UTF8' lc_collate 'C' lc_ctype 'C' template template0;

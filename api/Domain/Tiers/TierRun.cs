@@ -26,9 +26,7 @@ internal sealed record TierRun(HouseholdFacts Facts, Evaluation Evaluation, Fact
         FactsSnapshot snapshot, Tier tier, TierState? state, RuleSet rules, string nodePath, IReadOnlyDictionary<Tier, Cadence> cadences,
         DateOnly day, bool isNamed)
     {
-        var parameters = rules.At(nodePath, day);
-        var facts = FactsMapping.Read(snapshot, day, parameters, cadences[TierEngine.Kept(tier, state)]);
-        var evaluation = TierEngine.Evaluate(facts, tier, state, parameters);
+        var (facts, evaluation) = TierReading.Of(snapshot, tier, state, rules, nodePath, cadences, day);
         var isTaken = evaluation.Tier >= tier || isNamed;
         var (newTier, newState) = isTaken ? (evaluation.Tier, evaluation.State) : (tier, state);
         var after = After(snapshot, evaluation, tier, state, newTier, newState);
@@ -63,5 +61,17 @@ internal sealed record TierRun(HouseholdFacts Facts, Evaluation Evaluation, Fact
         var changesState = newState != state && newTier == Tier.Red;
         var isSpent = changesState && approvals.Approvers.Count > 0 || newTier == Tier.Yellow && !isQuiet && approvals.LoweringApproved;
         return isSpent ? snapshot.WithApprovals(approvals with { Approvers = changesState ? [] : approvals.Approvers, LoweringApproved = false }) : snapshot;
+    }
+}
+
+/// <summary>What the rules say of a household on a day, for whoever only looks: without what follows from it, whose next day alone takes dozens of evaluations.</summary>
+internal sealed record TierReading(HouseholdFacts Facts, Evaluation Evaluation)
+{
+    public static TierReading Of(
+        FactsSnapshot snapshot, Tier tier, TierState? state, RuleSet rules, string nodePath, IReadOnlyDictionary<Tier, Cadence> cadences, DateOnly day)
+    {
+        var parameters = rules.At(nodePath, day);
+        var facts = FactsMapping.Read(snapshot, day, parameters, cadences[TierEngine.Kept(tier, state)]);
+        return new(facts, TierEngine.Evaluate(facts, tier, state, parameters));
     }
 }

@@ -76,17 +76,9 @@ internal static class ListHouseholds
             if (position is not { Length: 3 }) return Problems.CursorInvalid.Result();
         }
 
-        var command = audit.ListCommand(Sql, "array(select id from page order by urgency, due, id limit @limit - 1)");
-        command.Parameters.Add(new NpgsqlParameter("nodes", NpgsqlDbType.Array | NpgsqlDbType.Uuid) { Value = (object?)nodes ?? DBNull.Value });
-        command.Parameters.Add(new NpgsqlParameter("tier", NpgsqlDbType.Text) { Value = tier is { } t ? SnakeCase.Of(t.Value) : DBNull.Value });
-        command.Parameters.Add(new NpgsqlParameter("urgency", NpgsqlDbType.Integer) { Value = position is null ? DBNull.Value : int.Parse(position[0], CultureInfo.InvariantCulture) });
-        command.Parameters.Add(new NpgsqlParameter("due", NpgsqlDbType.Text) { Value = (object?)position?[1] ?? DBNull.Value });
-        command.Parameters.Add(new NpgsqlParameter("id_after", NpgsqlDbType.Text) { Value = (object?)position?[2] ?? DBNull.Value });
-        command.Parameters.Add(new NpgsqlParameter("limit", limit + 1));
-
         var items = new List<Item>();
         string? next = null;
-        await using (var reader = await ScopedCommands.ReadAsync(source, me.Current, [command], cancellation))
+        await using (var reader = await ScopedCommands.ReadAsync(source, me.Current, [Command(audit, nodes, tier?.Value, position, limit)], cancellation))
         {
             var rows = reader.Rows;
             var last = "";
@@ -108,5 +100,17 @@ internal static class ListHouseholds
         }
 
         return TypedResults.Ok(new Response(items, next));
+    }
+
+    internal static NpgsqlBatchCommand Command(AuditWriter audit, Guid[]? nodes, Tier? tier, string[]? position, int limit)
+    {
+        var command = audit.ListCommand(Sql, "array(select id from page order by urgency, due, id limit @limit - 1)");
+        command.Parameters.Add(new NpgsqlParameter("nodes", NpgsqlDbType.Array | NpgsqlDbType.Uuid) { Value = (object?)nodes ?? DBNull.Value });
+        command.Parameters.Add(new NpgsqlParameter("tier", NpgsqlDbType.Text) { Value = tier is { } t ? SnakeCase.Of(t) : DBNull.Value });
+        command.Parameters.Add(new NpgsqlParameter("urgency", NpgsqlDbType.Integer) { Value = position is null ? DBNull.Value : int.Parse(position[0], CultureInfo.InvariantCulture) });
+        command.Parameters.Add(new NpgsqlParameter("due", NpgsqlDbType.Text) { Value = (object?)position?[1] ?? DBNull.Value });
+        command.Parameters.Add(new NpgsqlParameter("id_after", NpgsqlDbType.Text) { Value = (object?)position?[2] ?? DBNull.Value });
+        command.Parameters.Add(new NpgsqlParameter("limit", limit + 1));
+        return command;
     }
 }

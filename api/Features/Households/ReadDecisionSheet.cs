@@ -66,7 +66,7 @@ internal static class ReadDecisionSheet
         if (await HouseholdRow.ReadAsync(reader.Rows, cancellation) is not { } household) return Problems.NotFound.Result();
 
         // What holds today, not what was stored: dates move facts without anybody touching them.
-        var sheet = DecisionSheet.Of(desk.Read(household, desk.Open(household), reference).Evaluation, reference.Catalogue);
+        var sheet = DecisionSheet.Of(desk.Look(household, desk.Open(household), reference).Evaluation, reference.Catalogue);
         return TypedResults.Ok(new Response(
             id, household.Tier, DecisionSheet.Title(household.Tier, household.State), household.State, sheet.EngineTier, sheet.Day, sheet.RuleSet, sheet.RuleSetHash, sheet.Sentence,
             sheet.Reasons.Select(l => new Line(l.Rule, l.Tier, l.Text, l.Threshold,

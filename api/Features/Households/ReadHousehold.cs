@@ -84,24 +84,27 @@ internal static class ReadHousehold
         where m.household_id = @id and m.finished_on is null order by m.opened_on
         """;
 
-    // The nearest leader who holds the post or stands in today: the household's own assignment, then its floors, then node by node upwards.
+    // The nearest leader who holds the post or stands in today: the household's own assignment, then its floors, then node by node upwards. Each
+    // source is found by index from the household, so the page costs the same however large the grid is.
     private const string Leader = """
-        with home as (select id, node_id, node_path from households where id = @id),
-        place as (select n.id, n.parent_id, n.floor_number from grid_nodes n join home h on h.node_id = n.id),
+        with home as materialized (
+            select h.id, h.node_path, n.parent_id, n.floor_number from households h join grid_nodes n on n.id = h.node_id where h.id = @id),
         candidates as (
-            select p.id, p.title, p.role, case when s.household_id is not null then 1000 when s.floor_from is not null then 900 else nlevel(n.path) end as nearness
-            from posts p join assignments s on s.post_id = p.id left join grid_nodes n on n.id = s.node_id, home h, place f
-            where p.role in ('floor_leader', 'building_leader', 'area_leader', 'community_leader')
-                and (s.household_id = h.id
-                    or s.floor_from is null and s.node_id is not null and n.path @> h.node_path
-                    or s.node_id = f.parent_id and f.floor_number between s.floor_from and s.floor_to))
-        select c.title, a.name, c.role from candidates c
+            select s.post_id, 1000 as nearness from assignments s where s.household_id = (select id from home)
+            union all
+            select s.post_id, 900 from assignments s
+            where s.node_id = (select parent_id from home) and (select floor_number from home) between s.floor_from and s.floor_to
+            union all
+            select s.post_id, nlevel(n.path) from grid_nodes n join assignments s on s.node_id = n.id and s.floor_from is null
+            where n.path = any(array(select subpath(node_path, 0, i) from home, generate_series(1, nlevel(node_path)) i)))
+        select p.title, a.name, p.role from candidates c
+        join posts p on p.id = c.post_id and p.role in ('floor_leader', 'building_leader', 'area_leader', 'community_leader')
         join lateral (
-            select account_id, 0 as rank from appointments where post_id = c.id and from_day <= @day and (to_day is null or to_day >= @day)
-            union all select account_id, 1 from stand_ins where post_id = c.id and @day between from_day and to_day
+            select account_id, 0 as rank from appointments where post_id = p.id and from_day <= @day and (to_day is null or to_day >= @day)
+            union all select account_id, 1 from stand_ins where post_id = p.id and @day between from_day and to_day
             order by rank limit 1) h on true
         join accounts a on a.id = h.account_id
-        order by c.nearness desc, c.id limit 1
+        order by c.nearness desc, p.id limit 1
         """;
 
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
@@ -111,21 +114,12 @@ internal static class ReadHousehold
         var day = clock.Today();
         var grid = await map.ReadAsync(cancellation);
         var reference = await references.ReadAsync(day, cancellation);
-        var of = () => new NpgsqlParameter("id", id);
-        await using var reader = await ScopedCommands.ReadAsync(source, me.Current,
-        [
-            HouseholdRow.Command(id),
-            ScopedCommands.Command(People, of()),
-            ScopedCommands.Command(Visits, of()),
-            ScopedCommands.Command(Measures, of()),
-            ScopedCommands.Command(Leader, of(), new NpgsqlParameter("day", day)),
-            audit.ReadCommand([id], foundIn: "households"),
-        ], cancellation);
+        await using var reader = await ScopedCommands.ReadAsync(source, me.Current, Commands(id, day, audit), cancellation);
 
         var rows = reader.Rows;
         if (await HouseholdRow.ReadAsync(rows, cancellation) is not { } household) return Problems.NotFound.Result();
         var snapshot = desk.Open(household);
-        var run = desk.Read(household, snapshot, reference);
+        var reading = desk.Look(household, snapshot, reference);
 
         await reader.NextResultAsync(cancellation);
         var people = new List<Person>();
@@ -155,13 +149,24 @@ internal static class ReadHousehold
         return TypedResults.Ok(new Response(
             household.Id, household.Revision, household.Door, household.NodeId,
             grid.Upwards(household.NodeId).TakeWhile(p => p.RootId is not null).Select(p => p.Name).Reverse().ToList(),
-            household.Tier, household.State, run.Evaluation.EngineTier,
-            run.Evaluation.Reasons.Select(r => new ReasonLine(r.Rule, r.Tier, RuleTexts.Short(r.Rule))).ToList(),
-            run.Evaluation.Blockers.Select(b => new BlockerLine(b.Id, b.Missing)).ToList(),
-            IncomeOf(run, reference.Rules.At(household.NodePath, day)), household.RegisterStatus, household.Occupancy, household.DueDay,
+            household.Tier, household.State, reading.Evaluation.EngineTier,
+            reading.Evaluation.Reasons.Select(r => new ReasonLine(r.Rule, r.Tier, RuleTexts.Short(r.Rule))).ToList(),
+            reading.Evaluation.Blockers.Select(b => new BlockerLine(b.Id, b.Missing)).ToList(),
+            IncomeOf(reading, reference.Rules.At(household.NodePath, day)), household.RegisterStatus, household.Occupancy, household.DueDay,
             people, visits, measures, leader,
-            run.Facts.Unknowns.Select(u => new UnknownLine(u.Fact, u.Subject, u.SubjectId, u.Tag, reference.Catalogue.Find(u.Tag)?.Name ?? u.Tag)).ToList()));
+            reading.Facts.Unknowns.Select(u => new UnknownLine(u.Fact, u.Subject, u.SubjectId, u.Tag, reference.Catalogue.Find(u.Tag)?.Name ?? u.Tag)).ToList()));
     }
+
+    /// <summary>All that the page reads, and its audit row last: one round trip whatever the household has.</summary>
+    internal static IReadOnlyList<NpgsqlBatchCommand> Commands(Guid id, DateOnly day, AuditWriter audit) =>
+    [
+        HouseholdRow.Command(id),
+        ScopedCommands.Command(People, new NpgsqlParameter("id", id)),
+        ScopedCommands.Command(Visits, new NpgsqlParameter("id", id)),
+        ScopedCommands.Command(Measures, new NpgsqlParameter("id", id)),
+        ScopedCommands.Command(Leader, new NpgsqlParameter("id", id), new NpgsqlParameter("day", day)),
+        audit.ReadCommand([id], foundIn: "households"),
+    ];
 
     private static int? AgeOf(FactsSnapshot snapshot, Guid person, DateOnly day)
     {
@@ -169,9 +174,9 @@ internal static class ReadHousehold
         return DateOnly.TryParse(born, System.Globalization.CultureInfo.InvariantCulture, out var date) ? FactsMapping.Age(date, day) : null;
     }
 
-    private static string IncomeOf(TierRun run, RuleParameters rules)
+    private static string IncomeOf(TierReading reading, RuleParameters rules)
     {
-        var (income, size) = (run.Facts.NetIncome12m, run.Facts.HouseholdSize.Value);
+        var (income, size) = (reading.Facts.NetIncome12m, reading.Facts.HouseholdSize.Value);
         if (income.IsUnknown || size == 0) return "unknown";
         return income.Value < rules.MonitoringLine * size ? "below_line"
             : income.Value <= rules.MonitoringLine * rules.AttentionFactor * size ? "near_line" : "above_line";

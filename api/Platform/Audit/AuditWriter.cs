@@ -22,6 +22,9 @@ internal sealed class AuditWriter(CurrentAccount me, BackendDb db, AppDataSource
         db.AuditEntries.Add(Entry(result, targets));
     }
 
+    /// <summary>The entry of a change that is written in one batch of its own (<see cref="ScopedCommands.WriteAsync"/>).</summary>
+    public NpgsqlBatchCommand ChangeCommand(string result, params Guid[] targets) => Insert(Entry(result, targets));
+
     /// <summary>For a change whose handler named no targets: the ids of its route.</summary>
     public void AddUnlessWritten()
     {
@@ -51,9 +54,9 @@ internal sealed class AuditWriter(CurrentAccount me, BackendDb db, AppDataSource
 
     private static NpgsqlBatchCommand Insert(AuditEntry entry, string targets = "@targets", string result = "@result") => ScopedCommands.Command($"""
         insert into audit_entries (id, account_id, session_id, roles, scope, operation, target_ids, result, address, correlation_id)
-        select @id, @account, @session, @roles, @scope, @operation, {targets}, {result}, @address, @correlation
+        select @entry, @account, @session, @roles, @scope, @operation, {targets}, {result}, @address, @correlation
         """,
-        new("id", entry.Id), Nullable("account", NpgsqlDbType.Uuid, entry.AccountId), Nullable("session", NpgsqlDbType.Uuid, entry.SessionId),
+        new("entry", entry.Id), Nullable("account", NpgsqlDbType.Uuid, entry.AccountId), Nullable("session", NpgsqlDbType.Uuid, entry.SessionId),
         Nullable("roles", NpgsqlDbType.Text, entry.Roles), Nullable("scope", NpgsqlDbType.Text, entry.Scope), new("operation", entry.Operation),
         new("targets", NpgsqlDbType.Array | NpgsqlDbType.Uuid) { Value = entry.TargetIds }, new("result", entry.Result),
         Nullable("address", NpgsqlDbType.Text, entry.Address), new("correlation", entry.CorrelationId));

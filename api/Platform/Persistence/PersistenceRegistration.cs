@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Backend.Platform.Outbox;
 using Backend.Platform.WeChat;
 using Microsoft.EntityFrameworkCore;
@@ -42,11 +43,14 @@ internal sealed class BackendDbFactory(
 {
     private static readonly FixedScope Worker = new(Scope.Nobody);
 
+    // Built once a data source: building them costs a request more than all else that a context does before its first command.
+    private readonly ConcurrentDictionary<NpgsqlDataSource, DbContextOptions<BackendDb>> _options = new();
+
     /// <summary>A context for background work. Dispose it.</summary>
     public BackendDb ForWorker() => Build(worker.Source, Worker);
 
     public BackendDb Build(NpgsqlDataSource source, IScopeSource scope) =>
-        new(Options(source, loggers), scope, outbox, signal, committed, clock);
+        new(_options.GetOrAdd(source, s => Options(s, loggers)), scope, outbox, signal, committed, clock);
 
     public static DbContextOptions<BackendDb> Options(NpgsqlDataSource source, ILoggerFactory? loggers = null) =>
         new DbContextOptionsBuilder<BackendDb>()

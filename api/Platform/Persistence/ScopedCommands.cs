@@ -35,10 +35,7 @@ internal static class ScopedCommands
         try
         {
             var batch = new NpgsqlBatch(connection);
-            // The loss window of an unflushed audit row of a read is stated in docs/security.md (AU02); no domain data is written here.
-            var first = new NpgsqlBatchCommand(SetScope + ", set_config('synchronous_commit', 'off', true)");
-            AddScope(first.Parameters, scope);
-            batch.BatchCommands.Add(first);
+            batch.BatchCommands.Add(ReadScope(scope));
             foreach (var command in commands) batch.BatchCommands.Add(command);
             var reader = await batch.ExecuteReaderAsync(cancellation);
             await reader.NextResultAsync(cancellation);
@@ -51,11 +48,37 @@ internal static class ScopedCommands
         }
     }
 
+    /// <summary>The first command of a read's batch. The loss window of its unflushed audit row is stated in docs/security.md (AU02); no domain data is written here.</summary>
+    public static NpgsqlBatchCommand ReadScope(Scope scope) => First(SetScope + ", set_config('synchronous_commit', 'off', true)", scope);
+
+    /// <summary>The first command of a batch that writes.</summary>
+    public static NpgsqlBatchCommand WriteScope(Scope scope) => First(SetScope, scope);
+
+    /// <summary>
+    /// Writes rows that need nothing read before: all of them under the scope as one implicit transaction, in one round trip with its commit.
+    /// It is durable when this returns. Whatever an entity decides goes through <see cref="BackendDb"/> instead.
+    /// </summary>
+    public static async Task WriteAsync(AppDataSource source, Scope scope, IReadOnlyList<NpgsqlBatchCommand> commands, CancellationToken cancellation)
+    {
+        await using var connection = await source.Source.OpenConnectionAsync(cancellation);
+        await using var batch = new NpgsqlBatch(connection);
+        batch.BatchCommands.Add(WriteScope(scope));
+        foreach (var command in commands) batch.BatchCommands.Add(command);
+        await batch.ExecuteNonQueryAsync(cancellation);
+    }
+
     public static NpgsqlBatchCommand Command(string sql, params ReadOnlySpan<NpgsqlParameter> parameters)
     {
         var command = new NpgsqlBatchCommand(sql);
         foreach (var parameter in parameters) command.Parameters.Add(parameter);
         return command;
+    }
+
+    private static NpgsqlBatchCommand First(string sql, Scope scope)
+    {
+        var first = new NpgsqlBatchCommand(sql);
+        AddScope(first.Parameters, scope);
+        return first;
     }
 
     private static void AddScope(NpgsqlParameterCollection parameters, Scope scope)

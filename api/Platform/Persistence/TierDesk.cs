@@ -22,8 +22,12 @@ internal sealed class TierDesk(Vault vault, TimeProvider clock)
     public FactsSnapshot Open(Household household) =>
         FactsSnapshot.FromBytes(vault.Open(SealedFields.FactsSnapshot, household.Id, household.Snapshot));
 
-    /// <summary>What the engine says of a household today, or on another day, without changing anything.</summary>
-    public TierRun Read(Household household, FactsSnapshot snapshot, Reference reference, DateOnly? day = null) =>
+    /// <summary>What the engine says of a household today, for a reader.</summary>
+    public TierReading Look(Household household, FactsSnapshot snapshot, Reference reference) => TierReading.Of(
+        snapshot, household.Tier, household.State, reference.Rules, household.NodePath, reference.Cadences, clock.Today());
+
+    /// <summary>What the engine says of a household on a day and what would follow from it, without changing anything.</summary>
+    public TierRun Read(Household household, FactsSnapshot snapshot, Reference reference, DateOnly day) =>
         Run(household, snapshot, reference, isNamed: false, day);
 
     /// <summary>

@@ -37,6 +37,8 @@ internal static class Authentication
             jwt.TimeProvider = clock;
             jwt.MapInboundClaims = false;
             jwt.TokenValidationParameters = tokens.Validation;
+            jwt.TokenHandlers.Clear();
+            jwt.TokenHandlers.Add(new CheckedTokens(clock));
             jwt.IncludeErrorDetails = false;
             jwt.Events = new JwtBearerEvents
             {
