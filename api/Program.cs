@@ -2,6 +2,7 @@ using Backend.Features.Admin;
 using Backend.Features.Grid;
 using Backend.Features.Households;
 using Backend.Features.Notices;
+using Backend.Features.Photos;
 using Backend.Features.Sessions;
 using Backend.Features.Tiers;
 using Backend.Features.Wall;
@@ -28,6 +29,7 @@ api.MapSessions();
 api.MapGrid();
 api.MapWall();
 api.MapHouseholds();
+api.MapPhotos();
 api.MapNotices();
 
 app.MapLiveHub();

@@ -52,7 +52,12 @@ internal sealed class DemoDatabase(PostgresServer postgres, Secrets secrets)
         }
     }
 
-    public Dictionary<string, string?> Settings() => secrets.Settings(
-        postgres.ConnectionString("backend_app", secrets.AppPassword, Name),
-        postgres.ConnectionString("backend_worker", secrets.WorkerPassword, Name));
+    public Dictionary<string, string?> Settings()
+    {
+        var settings = secrets.Settings(
+            postgres.ConnectionString("backend_app", secrets.AppPassword, Name),
+            postgres.ConnectionString("backend_worker", secrets.WorkerPassword, Name));
+        settings["Files:Folder"] = LocalFolder.Photos;
+        return settings;
+    }
 }

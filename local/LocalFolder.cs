@@ -16,6 +16,8 @@ internal sealed class LocalFolder : IDisposable
 
     public static string Secrets => Path.Combine(Root, "secrets");
 
+    public static string Photos => Path.Combine(Root, "photos");
+
     public static LocalFolder Open() =>
         TryOpen() ?? throw new Refusal($"本仓库已在运行（进程 {RunningLauncher()}）。请先停止它，或执行 make reset。");
 

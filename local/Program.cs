@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Local;
+using Local.Demo;
 
 // Everything on one machine, in this order: PostgreSQL, roles, migrations, the demo district, the WeChat sandbox with the start page, the api.
 // What each step is for stands in docs/adr/001-two-commands.md.
@@ -33,6 +34,8 @@ try
     {
         Say("演示数据已有，--as-of 不改变它；需要另一天请先 make reset。");
     }
+
+    if (await DemoPhotos.WriteOnceAsync(LocalFolder.Photos, secrets.Vault, stop.Token)) Say("画好演示照片（程序绘制的图形，不是真人）…");
 
     Say("启动微信沙箱与起始页…");
     await using var page = await StartPage.StartAsync(options, secrets, stop.Token);

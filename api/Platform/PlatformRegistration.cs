@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using System.Threading.RateLimiting;
 using Backend.Platform.Audit;
 using Backend.Platform.Errors;
+using Backend.Platform.Files;
 using Backend.Platform.OpenApi;
 using Backend.Platform.Outbox;
 using Backend.Platform.Persistence;
@@ -39,6 +40,7 @@ internal static class PlatformRegistration
         services.AddScoped<AuditWriter>();
         services.AddWeChat(configuration);
         services.AddSingleton<TierDesk>();
+        services.AddFiles(configuration);
 
         services.AddValidation();
         services.ConfigureHttpJsonOptions(json => Configure(json.SerializerOptions));

@@ -21,10 +21,14 @@ internal sealed class DemoBlueprint
         Leaders = new LeadersPlan(ids, Grid, Households);
         _ = new CarePlan(ids, Leaders, Households);
         foreach (var person in Households.SelectMany(h => h.People)) MembershipIds[person.Id] = ids.Next();
+        // Last, so that nobody else's id moves.
+        foreach (var account in Leaders.Accounts.Where(a => a.EmploymentBound)) AccountPhotoIds[account.Id] = ids.Next();
     }
 
     public GridPlan Grid { get; }
     public List<PlannedHousehold> Households { get; }
     public LeadersPlan Leaders { get; }
     public Dictionary<Guid, Guid> MembershipIds { get; } = [];
+    /// <summary>The photo of each leader and member of staff.</summary>
+    public Dictionary<Guid, Guid> AccountPhotoIds { get; } = [];
 }

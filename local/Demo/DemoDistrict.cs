@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Backend.Domain.Accounts;
 using Backend.Domain.Facts;
 using Backend.Domain.Grid;
 using Backend.Domain.Households;
@@ -32,6 +33,15 @@ internal sealed class DemoDistrict
         Appointments = [.. blueprint.Leaders.Appointments.Select(a => new Appointment { Id = a.Id, PostId = a.PostId, AccountId = a.AccountId, FromDay = a.From.For(asOf), ToDay = a.To?.For(asOf) })];
         StandIns = [.. blueprint.Leaders.StandIns.Select(s => new StandIn { Id = s.Id, PostId = s.PostId, AccountId = s.AccountId, FromDay = s.From.For(asOf), ToDay = s.To.For(asOf) })];
         Accounts = blueprint.Leaders.Accounts;
+        AccountPhotos = [.. blueprint.AccountPhotoIds.Select(p => new AccountPhoto
+        {
+            Id = p.Value,
+            AccountId = p.Key,
+            ContentType = DemoPortrait.ContentType,
+            Width = DemoPortrait.Size,
+            Height = DemoPortrait.Size,
+            TakenAt = DemoHousehold.At(asOf.AddDays(-200), 620),
+        })];
         Households = [.. blueprint.Households.AsParallel().AsOrdered().Select(h => new DemoHousehold(blueprint, h, asOf))];
     }
 
@@ -44,6 +54,7 @@ internal sealed class DemoDistrict
     public IReadOnlyList<Assignment> Assignments { get; }
     public IReadOnlyList<StandIn> StandIns { get; }
     public IReadOnlyList<PlannedAccount> Accounts { get; }
+    public IReadOnlyList<AccountPhoto> AccountPhotos { get; }
     public IReadOnlyList<DemoHousehold> Households { get; }
 
     /// <summary>Every account is bound to a WeChat identity, so that everybody can be told; the demo codes are those of the sandbox.</summary>
@@ -136,9 +147,9 @@ internal sealed class DemoHousehold
             HouseholdId = plan.Id,
             NodePath = plan.Floor.Path,
             ResidentId = p.ResidentId,
-            ContentType = "image/jpeg",
-            Width = 960,
-            Height = 1280,
+            ContentType = DemoPortrait.ContentType,
+            Width = DemoPortrait.Size,
+            Height = DemoPortrait.Size,
             TakenAt = At(p.Taken.For(asOf), 620),
         })];
         LastVisitDay = Visits.Where(v => v.Counted).Select(v => (DateOnly?)v.Day).Max();

@@ -80,6 +80,8 @@ internal static class DemoLoader
             EmploymentBound = i.EmploymentBound,
         }), cancellation);
 
+        await copy.WriteAsync(district.AccountPhotos, cancellation);
+
         await copy.WriteAsync(homes.Select(h => new Household
         {
             Id = h.Id,

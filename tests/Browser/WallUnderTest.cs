@@ -1,6 +1,7 @@
 using System.Globalization;
 using Backend.Tests.Support;
 using Local;
+using Local.Demo;
 using Local.Sandbox;
 
 namespace Backend.Tests.Browser;
@@ -12,6 +13,7 @@ namespace Backend.Tests.Browser;
 public sealed class WallUnderTest : IAsyncLifetime
 {
     private readonly Support.DemoDatabase _demo = new();
+    private readonly TemporaryFolder _folder = new();
     private Api? _api;
     private SignedIn? _staff;
 
@@ -47,7 +49,9 @@ public sealed class WallUnderTest : IAsyncLifetime
         if (!File.Exists(Path.Combine(Repository.Root, "api/wwwroot/wall/index.html")))
             throw new InvalidOperationException("The wall is not built: `make test` builds it, or run `make web`.");
         await _demo.InitializeAsync();
-        _api = await Api.StartAsync(_demo.Database);
+        var photos = Path.Combine(_folder.Path, "photos");
+        await DemoPhotos.WriteOnceAsync(photos, PostgresFixture.Secrets.Vault, CancellationToken.None);
+        _api = await Api.StartAsync(_demo.Database, new Dictionary<string, string?> { ["Files:Folder"] = photos });
         _staff = await _api.SignInAsync(DemoCodes.OpenIdOf("demo-staff"));
         NodeId = (await Staff.GetAsync("/api/v1/me").OkAsync()).GetProperty("rootNodes")[0].GetProperty("id").GetString()!;
     }
@@ -56,5 +60,6 @@ public sealed class WallUnderTest : IAsyncLifetime
     {
         if (_api is not null) await _api.DisposeAsync();
         await _demo.DisposeAsync();
+        _folder.Dispose();
     }
 }

@@ -72,10 +72,10 @@ export interface Household {
   registerStatus: string;
   occupancy: string;
   dueDay: string | null;
-  people: { id: string; name: string; isHead: boolean; age: number | null; phone: string | null; idNumber: string | null }[];
+  people: { id: string; name: string; isHead: boolean; age: number | null; phone: string | null; idNumber: string | null; photoUrl?: string | null }[];
   lastVisits: { day: string; kind: string; visitor: string; counted: boolean }[];
   openMeasures: { kind: string; openedOn: string; responsible: string | null }[];
-  leader: { title: string; name: string; role: string } | null;
+  leader: { title: string; name: string; role: string; photoUrl?: string | null } | null;
   unknowns: { fact: string; tagName: string }[];
 }
 

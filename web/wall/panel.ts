@@ -133,6 +133,7 @@ export class Panel {
     this.body.replaceChildren(
       h("p", "where", household.nodeNames.join(" · ")),
       h("p", "colour", mark(household.tier, isOpen(household.state)), tierText(household.tier, household.state)),
+      faces(household),
       h("p", "sentence", sheet.sentence),
       facts([
         ["应访日", due, late],
@@ -182,6 +183,24 @@ export class Panel {
 function mark(tier: string, open: boolean): HTMLElement {
   const element = h("span", `mark ${tier}${open ? " open" : ""}`);
   element.setAttribute("aria-hidden", "true");
+  return element;
+}
+
+/** The household's contact and her leader, as far as there are photos of them (A-90). */
+function faces(household: Household): HTMLElement | string {
+  const contact = household.people.find((person) => person.isHead);
+  const both = [face(contact?.photoUrl, contact?.name, "户主"), face(household.leader?.photoUrl, household.leader?.name, household.leader?.title)];
+  return both.some((one) => one !== null) ? h("div", "faces", ...both) : "";
+}
+
+function face(url: string | null | undefined, name = "", role = ""): HTMLElement | null {
+  if (!url) return null;
+  const picture = document.createElement("img");
+  picture.src = url;
+  picture.alt = `${role}${name}的照片`;
+  const element = h("figure", "face", picture, h("figcaption", "", name, h("span", "note", role)));
+  // The link lasts five minutes, the panel longer: a picture that cannot be had is better not there.
+  picture.addEventListener("error", () => element.remove());
   return element;
 }
 

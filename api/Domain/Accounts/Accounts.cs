@@ -13,6 +13,17 @@ internal sealed class Account
     public DateTimeOffset? DisabledAt { get; set; }
 }
 
+/// <summary>The photo of somebody who holds a post: residents see who their leader is. Metadata; the picture lies encrypted in the private store.</summary>
+internal sealed class AccountPhoto
+{
+    public required Guid Id { get; init; }
+    public required Guid AccountId { get; init; }
+    public required string ContentType { get; init; }
+    public required int Width { get; init; }
+    public required int Height { get; init; }
+    public required DateTimeOffset TakenAt { get; init; }
+}
+
 /// <summary>The WeChat identity tied to an account (绑定). The openid is sealed and looked up by blind index; the session_key is never stored (PD02).</summary>
 internal sealed class WeChatIdentity
 {

@@ -1,6 +1,6 @@
 namespace Backend.Features.Grid;
 
-/// <summary>The grid as the caller reaches it.</summary>
+/// <summary>The grid as the caller reaches it, and the grid at work: who looks after whom, and where nobody does.</summary>
 internal static class GridEndpoints
 {
     public static void MapGrid(this RouteGroupBuilder api)
@@ -8,5 +8,8 @@ internal static class GridEndpoints
         var nodes = api.MapGroup("/grid-nodes").WithTags("Grid");
         ListGridNodes.Map(nodes);
         ReadOverview.Map(nodes);
+        ReadCoverage.Map(nodes);
+        ListLeaderLoads.Map(nodes);
+        ListVacancies.Map(nodes);
     }
 }

@@ -8,7 +8,7 @@ using Npgsql;
 
 namespace Backend.Features.Grid;
 
-/// <summary>A node in figures, all counted from the rows: households, people, tiers, leaders, vacant posts.</summary>
+/// <summary>A node in figures, all counted from the rows: households, people, tiers, leaders, vacant posts, and what the grid leaves open.</summary>
 internal static class ReadOverview
 {
     /// <param name="Node">The node.</param>
@@ -19,8 +19,12 @@ internal static class ReadOverview
     /// <param name="LeaderPosts">Leader posts at or below it.</param>
     /// <param name="FilledLeaderPosts">Those with a holder or a stand-in today.</param>
     /// <param name="VacantPosts">The others, top levels first, at most 200 listed.</param>
+    /// <param name="WithoutLeader">Households that no leader looks after (A-55); where they are is in <c>readCoverage</c>.</param>
+    /// <param name="LoadsAbove">Leaders with more households than the warning allows (A-57); which is in <c>listLeaderLoads</c>.</param>
+    /// <param name="Vacancies">Posts of every kind that nobody holds today, with or without a stand-in; which is in <c>listVacancies</c>.</param>
     public sealed record Response(
-        NodeName Node, int Households, int People, TierCounts Tiers, IReadOnlyList<LeaderName> Leaders, int LeaderPosts, int FilledLeaderPosts, IReadOnlyList<VacantPost> VacantPosts);
+        NodeName Node, int Households, int People, TierCounts Tiers, IReadOnlyList<LeaderName> Leaders, int LeaderPosts, int FilledLeaderPosts, IReadOnlyList<VacantPost> VacantPosts,
+        int WithoutLeader, int LoadsAbove, int Vacancies);
 
     public sealed record NodeName(Guid Id, string Name, string Level);
 
@@ -36,7 +40,7 @@ internal static class ReadOverview
     public static void Map(RouteGroupBuilder nodes) =>
         nodes.MapGet("/{id:guid}/overview", Handle).WithName("readOverview")
             .WithSummary("网格概况")
-            .WithDescription("户数、人数、四色、网格长和空缺职务，全部由记录实时统计。")
+            .WithDescription("户数、人数、四色、网格长、空缺职务，以及没有网格长的户数、超过 20 户的网格长人数，全部由记录实时统计。")
             .Refuses(Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed, Problems.NotFound);
 
     private const string Counts = """
@@ -71,6 +75,7 @@ internal static class ReadOverview
             ScopedCommands.Command(Counts, new NpgsqlParameter("nodes", nodes)),
             ScopedCommands.Command(People, new NpgsqlParameter("nodes", nodes)),
             ScopedCommands.Command(Posts, new NpgsqlParameter("nodes", nodes), new NpgsqlParameter("day", clock.Today())),
+            .. GridAtWork.Commands(grid, place, clock.Today()),
             audit.ReadCommand([id]),
         ], cancellation);
 
@@ -87,6 +92,8 @@ internal static class ReadOverview
         while (await rows.ReadAsync(cancellation))
             posts.Add((rows.GetGuid(0), rows.GetString(1), rows.GetGuid(2), rows.IsDBNull(3) ? null : rows.GetString(3), !rows.IsDBNull(4) && rows.GetBoolean(4)));
 
+        await reader.NextResultAsync(cancellation);
+        var work = await GridAtWork.ReadAsync(reader, grid, place, cancellation);
         var vacant = posts.Where(p => p.Name is null).Select(p => (Post: p, Place: grid.Find(p.Node)!))
             .OrderBy(p => p.Place.LevelOrder).ThenBy(p => p.Place.Path, StringComparer.Ordinal).ToList();
         var all = posts.Select(p => p.Id).Distinct().Count();
@@ -94,6 +101,7 @@ internal static class ReadOverview
             new NodeName(place.Id, place.Name, place.Level), households, people, tiers,
             posts.Where(p => p.Node == id && p.Name is not null).Select(p => new LeaderName(p.Title, p.Name!, p.StandIn)).ToList(),
             all, all - vacant.Count,
-            vacant.Take(200).Select(v => new VacantPost(v.Post.Id, v.Post.Title, v.Post.Node, v.Place.Name)).ToList()));
+            vacant.Take(200).Select(v => new VacantPost(v.Post.Id, v.Post.Title, v.Post.Node, v.Place.Name)).ToList(),
+            work.WithoutLeader, work.Loads.Count(ListLeaderLoads.IsAbove), work.Vacancies.Count()));
     }
 }

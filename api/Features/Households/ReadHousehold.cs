@@ -7,6 +7,7 @@ using Backend.Domain.Tiers;
 using Backend.Domain.Visits;
 using Backend.Platform.Audit;
 using Backend.Platform.Errors;
+using Backend.Platform.Files;
 using Backend.Platform.OpenApi;
 using Backend.Platform.Persistence;
 using Backend.Platform.Security;
@@ -15,7 +16,7 @@ using Npgsql;
 
 namespace Backend.Features.Households;
 
-/// <summary>One household in one call (A-13, A-90, A-94): masked people, tier with reasons, due day, last visits, open measures, her leader, and what nobody knows yet.</summary>
+/// <summary>One household in one call (A-13, A-90, A-94): masked people with their photos, tier with reasons, due day, last visits, open measures, her leader, and what nobody knows yet.</summary>
 internal static class ReadHousehold
 {
     /// <param name="Id">The household.</param>
@@ -53,13 +54,18 @@ internal static class ReadHousehold
     /// <param name="Age">Full years, null when the birth date is not known.</param>
     /// <param name="Phone">Masked, <c>138****1234</c>; null when there is none.</param>
     /// <param name="IdNumber">Masked; null when there is none.</param>
-    public sealed record Person(Guid Id, string Name, bool IsHead, int? Age, string? Phone, string? IdNumber);
+    /// <param name="PhotoUrl">Her photo, null when there is none. For the caller's own session, five minutes.</param>
+    public sealed record Person(Guid Id, string Name, bool IsHead, int? Age, string? Phone, string? IdNumber, string? PhotoUrl);
 
     public sealed record VisitLine(DateOnly Day, VisitKind Kind, string Visitor, bool Counted);
 
     public sealed record MeasureLine(string Kind, DateOnly OpenedOn, string? Responsible);
 
-    public sealed record LeaderLine(string Title, string Name, Role Role);
+    /// <param name="Title">Title of the post.</param>
+    /// <param name="Name">Who holds it, or stands in.</param>
+    /// <param name="Role">Its role.</param>
+    /// <param name="PhotoUrl">Her photo (A-40), as of residents.</param>
+    public sealed record LeaderLine(string Title, string Name, Role Role, string? PhotoUrl);
 
     public sealed record UnknownLine(string Fact, SubjectKind Subject, Guid? SubjectId, string Tag, string TagName);
 
@@ -70,7 +76,7 @@ internal static class ReadHousehold
             .Refuses(Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed, Problems.NotFound);
 
     private const string People = """
-        select r.id, r.name, m.is_head, r.phone, r.id_number from memberships m join residents r on r.id = m.resident_id
+        select r.id, r.name, m.is_head, r.phone, r.id_number, r.photo_id from memberships m join residents r on r.id = m.resident_id
         where m.household_id = @id and m.to_day is null order by m.is_head desc, r.id
         """;
 
@@ -97,7 +103,7 @@ internal static class ReadHousehold
             union all
             select s.post_id, nlevel(n.path) from grid_nodes n join assignments s on s.node_id = n.id and s.floor_from is null
             where n.path = any(array(select subpath(node_path, 0, i) from home, generate_series(1, nlevel(node_path)) i)))
-        select p.title, a.name, p.role from candidates c
+        select p.title, a.name, p.role, (select f.id from account_photos f where f.account_id = a.id) from candidates c
         join posts p on p.id = c.post_id and p.role in ('floor_leader', 'building_leader', 'area_leader', 'community_leader')
         join lateral (
             select account_id, 0 as rank from appointments where post_id = p.id and from_day <= @day and (to_day is null or to_day >= @day)
@@ -108,7 +114,7 @@ internal static class ReadHousehold
         """;
 
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
-        Guid id, AppDataSource source, GridMap map, ReferenceData references, TierDesk desk, Vault vault, CurrentAccount me, AuditWriter audit,
+        Guid id, AppDataSource source, GridMap map, ReferenceData references, TierDesk desk, Vault vault, PhotoLinks photos, CurrentAccount me, AuditWriter audit,
         TimeProvider clock, HttpContext http, CancellationToken cancellation)
     {
         var day = clock.Today();
@@ -129,7 +135,8 @@ internal static class ReadHousehold
             people.Add(new Person(
                 person, rows.GetString(1), rows.GetBoolean(2), AgeOf(snapshot, person, day),
                 Opened(rows, 3, vault, SealedFields.ResidentPhone, person) is { } phone ? Masks.Phone(phone) : null,
-                Opened(rows, 4, vault, SealedFields.ResidentIdNumber, person) is { } number ? Masks.IdNumber(number) : null));
+                Opened(rows, 4, vault, SealedFields.ResidentIdNumber, person) is { } number ? Masks.IdNumber(number) : null,
+                photos.To(rows.IsDBNull(5) ? null : rows.GetGuid(5), me.Id)));
         }
 
         await reader.NextResultAsync(cancellation);
@@ -143,7 +150,8 @@ internal static class ReadHousehold
             measures.Add(new MeasureLine(rows.GetString(0), rows.GetFieldValue<DateOnly>(1), rows.IsDBNull(2) ? null : rows.GetString(2)));
 
         await reader.NextResultAsync(cancellation);
-        var leader = await rows.ReadAsync(cancellation) ? new LeaderLine(rows.GetString(0), rows.GetString(1), SnakeCase.Parse<Role>(rows.GetString(2))) : null;
+        var leader = await rows.ReadAsync(cancellation) ? new LeaderLine(
+            rows.GetString(0), rows.GetString(1), SnakeCase.Parse<Role>(rows.GetString(2)), photos.To(rows.IsDBNull(3) ? null : rows.GetGuid(3), me.Id)) : null;
 
         http.Response.Headers.ETag = Revisions.ETag(household.Revision);
         return TypedResults.Ok(new Response(

@@ -45,6 +45,7 @@ internal sealed class BackendDb : DbContext
     public DbSet<Assignment> Assignments => Set<Assignment>();
     public DbSet<StandIn> StandIns => Set<StandIn>();
     public DbSet<Account> Accounts => Set<Account>();
+    public DbSet<AccountPhoto> AccountPhotos => Set<AccountPhoto>();
     public DbSet<WeChatIdentity> WeChatIdentities => Set<WeChatIdentity>();
     public DbSet<Session> Sessions => Set<Session>();
     public DbSet<Display> Displays => Set<Display>();

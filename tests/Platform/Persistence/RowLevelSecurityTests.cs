@@ -82,7 +82,7 @@ public class RowLevelSecurityTests(MigratedDatabase fixture) : IClassFixture<Mig
     [Fact]
     public async Task AZ05_the_worker_cannot_read_residents_tag_values_visits_or_photos()
     {
-        foreach (var table in (string[])["residents", "tag_values", "visits", "photos", "measures", "register_marks"])
+        foreach (var table in (string[])["residents", "tag_values", "visits", "photos", "account_photos", "measures", "register_marks"])
         {
             var refused = await Assert.ThrowsAsync<PostgresException>(() => ScalarAsync<long>(Database.Worker, $"select count(*) from {table}"));
             Assert.Equal(PostgresErrorCodes.InsufficientPrivilege, refused.SqlState);

@@ -15,6 +15,16 @@ internal sealed class AccountConfiguration : IEntityTypeConfiguration<Account>
     }
 }
 
+internal sealed class AccountPhotoConfiguration : IEntityTypeConfiguration<AccountPhoto>
+{
+    public void Configure(EntityTypeBuilder<AccountPhoto> photo)
+    {
+        photo.ToTable("account_photos");
+        photo.HasOne<Account>().WithMany().HasForeignKey(p => p.AccountId).OnDelete(DeleteBehavior.Cascade);
+        photo.HasIndex(p => p.AccountId).IsUnique();
+    }
+}
+
 internal sealed class WeChatIdentityConfiguration : IEntityTypeConfiguration<WeChatIdentity>
 {
     public void Configure(EntityTypeBuilder<WeChatIdentity> identity)

@@ -1,0 +1,47 @@
+using System.Security.Cryptography;
+using Backend.Domain.Privacy;
+using Backend.Platform.Outbox;
+using Backend.Platform.Security;
+
+namespace Backend.Platform.Files;
+
+/// <summary>
+/// Pictures of people: one file a photo in a folder of the deployment's choice (<c>Files:Folder</c>), sealed like a column and bound to the photo's id (PD02), so a
+/// copied or exchanged file opens for nobody. Without a folder there are no pictures, and no links to any.
+/// </summary>
+internal sealed class PhotoStore(string? folder, Vault vault, ILogger<PhotoStore> log)
+{
+    private const string Field = "photos.file";
+
+    public bool IsOpen => folder is not null;
+
+    /// <summary>The picture, or null when there is none that can be opened.</summary>
+    public async Task<byte[]?> ReadAsync(Guid photo, CancellationToken cancellation)
+    {
+        if (folder is null) return null;
+        try
+        {
+            return vault.Open(Field, photo, new Sealed(await File.ReadAllBytesAsync(FileOf(photo), cancellation)));
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or CryptographicException)
+        {
+            // The row says that there is one: somebody must look.
+            log.OperatorAlarm($"photo_unreadable.{exception.GetType().Name}", photo);
+            return null;
+        }
+    }
+
+    /// <summary>Never seen half written: the finished file takes its place in one step.</summary>
+    public async Task WriteAsync(Guid photo, ReadOnlyMemory<byte> picture, CancellationToken cancellation)
+    {
+        if (folder is null) throw new InvalidOperationException("Files:Folder is missing.");
+        var file = FileOf(photo);
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        var unfinished = $"{file}.new";
+        await File.WriteAllBytesAsync(unfinished, vault.Seal(Field, photo, picture.Span).Bytes, cancellation);
+        File.Move(unfinished, file, overwrite: true);
+    }
+
+    /// <summary>The last two digits choose one of 256 folders: the first ones of a version 7 id are its time.</summary>
+    private string FileOf(Guid photo) => Path.Combine(folder!, photo.ToString("N")[^2..], photo.ToString("N"));
+}
