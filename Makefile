@@ -27,7 +27,7 @@ LAUNCHER := local/bin/$(CONFIGURATION)/net10.0/Local.dll
 # `dotnet build` would print a summary each time; this is the same build without it.
 BUILD := dotnet msbuild -restore -nologo -verbosity:quiet -terminalLogger:off -property:Configuration=$(CONFIGURATION)
 
-.PHONY: run test reset check contract migration prove web
+.PHONY: run test reset check contract migration prove bench web
 
 ## 启动 PostgreSQL、演示片区、微信沙箱与 api；再次启动保留数据。PORT=6080 换端口，AS_OF=2026-11-20 指定演示日期
 run:
@@ -41,6 +41,10 @@ test: web
 ## 与 make test 相同，但长时间的证明取完整规模
 prove: web
 	@PROOF_SIZE=full bash local/test.sh
+
+## 性能基准：与本机同一次运行中测得的上限相比，结果写入 docs/performance.md。QUICK=1 短轮次，ROWS=P5,P13 只测其中几项
+bench:
+	@bash bench/run.sh
 
 ## 停止正在运行的服务，清除 .local 下的数据库、密钥与日志
 reset:
