@@ -18,14 +18,28 @@ try
     IReadOnlyList<Row> rows = [.. Row.All.Where(options.Wants)];
 
     Say("预热：每一项先完整做一遍，不计入结果…");
-    foreach (var row in rows) await row.MeasureAsync(stage, warmUp: true, stop.Token);
+    foreach (var row in rows) await MeasureAsync(row, warmUp: true);
     foreach (var row in rows)
     {
         Say($"{row.Id}：{row.Work}…");
-        await stage.Small.QuietAsync(stop.Token);
-        var results = await row.MeasureAsync(stage, warmUp: false, stop.Token);
+        var results = await MeasureAsync(row, warmUp: false);
         foreach (var result in results) Say($"  {result}");
         table.Add(results);
+    }
+
+    // A row that could not be measured is a goal that was not met, and takes none of the others with it.
+    async Task<IReadOnlyList<Result>> MeasureAsync(Row row, bool warmUp)
+    {
+        try
+        {
+            await stage.Small.QuietAsync(stop.Token);
+            return await row.MeasureAsync(stage, warmUp, stop.Token);
+        }
+        catch (Exception failure) when (failure is Refusal or HttpRequestException or System.Net.Sockets.SocketException or Npgsql.NpgsqlException)
+        {
+            Say($"  {row.Id} 没有测成：{failure.Message}");
+            return [new Result(row.Id, row.Work, "–", "–", "not measured", "–", Met: false)];
+        }
     }
 
     var file = await table.WriteAsync(stop.Token);
