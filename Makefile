@@ -67,6 +67,6 @@ migration:
 	@dotnet tool restore >/dev/null
 	@dotnet ef migrations add "$(NAME)" --project api --output-dir Platform/Persistence/Migrations
 
-# 大屏与后台页面，编译到 api/wwwroot。
+# 契约包，以及大屏与后台页面（编译到 api/wwwroot）。
 web:
 	@bash local/web.sh

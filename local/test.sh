@@ -15,8 +15,16 @@ dotnet msbuild Backend.sln -restore -nologo -verbosity:quiet -terminalLogger:off
 CHROMIUM=$(bash local/browser.sh "tests/bin/$configuration/net10.0")
 export CHROMIUM
 
+echo "检查契约包：类型、体积、旧手机…"
+npm run --prefix miniprogram-contract --silent check 2>&1 | tee "$results/contract.log" || { echo "契约包的检查没有通过。"; status=1; }
+
 echo "检查网页：类型、单元测试、旧浏览器…"
 npm run --prefix web --silent check 2>&1 | tee "$results/web.log" || { echo "网页的检查没有通过。"; status=1; }
+
+if [ "${PROOF_SIZE:-}" = full ]; then
+  echo "用微信官方打包器打契约包…"
+  npm run --prefix miniprogram-contract --silent prove 2>&1 | tee "$results/packer.log" || { echo "微信官方打包器没有通过。"; status=1; }
+fi
 
 echo "运行测试（自带 PostgreSQL，浏览器 $CHROMIUM）…"
 dotnet test Backend.sln --no-build -c "$configuration" --blame --logger trx --results-directory "$results" || { echo "dotnet test 没有通过。"; status=1; }
@@ -24,7 +32,7 @@ dotnet test Backend.sln --no-build -c "$configuration" --blame --logger trx --re
 # One line a file: <Counters total="3" executed="3" passed="3" failed="0" error="0" timeout="0" aborted="0" … />
 dotnet_count() { { grep -ho '<Counters [^>]*>' "$results"/*.trx || true; } | { grep -o " $1=\"[0-9]*\"" || true; } | tr -dc '0-9\n' | awk '{ sum += $1 } END { print sum + 0 }'; }
 # Node's runner ends with lines such as: ℹ pass 27
-node_count() { awk -v word="$1" '$2 == word && $1 ~ /^(ℹ|#)$/ { sum += $3 } END { print sum + 0 }' "$results/web.log"; }
+node_count() { awk -v word="$1" '$2 == word && $1 ~ /^(ℹ|#)$/ && $3 ~ /^[0-9]+$/ { sum += $3 } END { print sum + 0 }' "$results"/*.log; }
 
 passed=$(( $(dotnet_count passed) + $(node_count pass) ))
 failed=$(( $(dotnet_count failed) + $(dotnet_count error) + $(dotnet_count timeout) + $(dotnet_count aborted) + $(node_count fail) + $(node_count cancelled) ))

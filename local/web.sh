@@ -1,18 +1,24 @@
 #!/usr/bin/env bash
-# Builds the web pages into static files when a source changed since the last build.
+# Builds the contract package and the web pages when a source changed since the last build: the pages use the package's hub client and types.
 set -euo pipefail
-cd "$(dirname "$0")/../web" 2>/dev/null || exit 0
-[ -f package.json ] || exit 0
+cd "$(dirname "$0")/.."
 command -v npm >/dev/null || { echo "找不到 npm：请先安装 Node.js 20 或更新版本。" >&2; exit 1; }
 
-if [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
-  echo "安装网页的构建工具（npm ci）…"
-  npm ci --loglevel=error
-  touch node_modules/.package-lock.json
-fi
-stamp=node_modules/.built
-if [ ! -f "$stamp" ] || [ -n "$(find . -path ./node_modules -prune -o -type f -newer "$stamp" -print -quit)" ]; then
-  echo "构建大屏页面（npm run build）…"
-  npm run --silent build
-  touch "$stamp"
-fi
+# build FOLDER NAME SOURCES…: installs what the lock file says, then `npm run build`.
+build() {
+  local folder=$1 name=$2 stamp=$1/node_modules/.built
+  shift 2
+  if [ ! -f "$folder/node_modules/.package-lock.json" ] || [ "$folder/package-lock.json" -nt "$folder/node_modules/.package-lock.json" ]; then
+    echo "安装${name}的构建工具（npm ci）…"
+    npm ci --prefix "$folder" --loglevel=error
+    touch "$folder/node_modules/.package-lock.json"
+  fi
+  if [ ! -f "$stamp" ] || [ -n "$(find "$@" \( -name node_modules -o -name dist -o -name miniprogram_dist -o -name generated \) -prune -o -type f -newer "$stamp" -print -quit)" ]; then
+    echo "构建${name}（npm run build）…"
+    npm run --prefix "$folder" --silent build
+    touch "$stamp"
+  fi
+}
+
+build miniprogram-contract 契约包 miniprogram-contract openapi.yaml
+build web 大屏页面 web miniprogram-contract/src

@@ -1,14 +1,5 @@
+import { ApiError, type Problem } from "../../miniprogram-contract/src/errors";
 import { learnServerTime } from "./days";
-
-/** An answer that is not 2xx; `code` is the stable code of the problem document. */
-export class HttpError extends Error {
-  constructor(readonly status: number, readonly code: string, title: string) {
-    super(title);
-  }
-}
-
-/** No answer at all: cable, proxy or service down, or too slow. */
-export class OfflineError extends Error {}
 
 const BASE = "/api/v1";
 const TIMEOUT = 15_000;
@@ -23,6 +14,8 @@ export function lastAnswerAt(): number {
 async function send(method: string, path: string, body: unknown, fresh: boolean): Promise<unknown> {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), TIMEOUT);
+  let response: Response;
+  let text: string;
   try {
     const init: RequestInit = { method, credentials: "same-origin", signal: abort.signal, headers: { Accept: "application/json" } };
     if (fresh) init.cache = "no-cache";
@@ -30,25 +23,25 @@ async function send(method: string, path: string, body: unknown, fresh: boolean)
       init.headers = { Accept: "application/json", "Content-Type": "application/json" };
       init.body = JSON.stringify(body);
     }
-    const response = await fetch(BASE + path, init);
-    const text = await response.text();
-    lastAnswer = Date.now();
-    learnServerTime(response.headers.get("Date"));
-    if (response.ok) return text === "" ? null : JSON.parse(text);
-    let problem: { code?: string; title?: string } = {};
-    try {
-      problem = JSON.parse(text) as typeof problem;
-    } catch {
-      // A proxy's own error page: the status is all there is.
-    }
-    // 502 to 504 come from something in front of a service that is away: for the page that is the same as no answer.
-    if (response.status >= 502 && response.status <= 504) throw new OfflineError();
-    throw new HttpError(response.status, problem.code ?? "", problem.title ?? `HTTP ${response.status}`);
-  } catch (error) {
-    throw error instanceof HttpError ? error : new OfflineError();
+    response = await fetch(BASE + path, init);
+    text = await response.text();
+  } catch {
+    throw new ApiError(0);
   } finally {
     clearTimeout(timer);
   }
+  lastAnswer = Date.now();
+  learnServerTime(response.headers.get("Date"));
+  if (response.status === 204) return null;
+  let content: unknown = {};
+  try {
+    content = JSON.parse(text);
+  } catch {
+    // A proxy's own page: the status is all there is.
+    if (response.ok) throw new ApiError(0);
+  }
+  if (response.ok) return content;
+  throw new ApiError(response.status, content as Partial<Problem>);
 }
 
 /** `fresh` asks the browser's cache to check with the server first (a 304 costs the server nothing). */
@@ -60,6 +53,12 @@ export async function post<T>(path: string, body: unknown): Promise<T> {
   return (await send("POST", path, body, false)) as T;
 }
 
+/** 401: the session is over, and only a person can open a new one. */
 export function isEnded(error: unknown): boolean {
-  return error instanceof HttpError && error.status === 401;
+  return error instanceof ApiError && error.status === 401;
+}
+
+/** The service answered, and refused: unlike a network that is away, asking again brings the same. */
+export function isRefused(error: unknown): error is ApiError {
+  return error instanceof ApiError && error.code !== "unreachable";
 }

@@ -1,17 +1,17 @@
-import { get, HttpError, isEnded, lastAnswerAt } from "./api";
+import type { HubState } from "../../miniprogram-contract/src/hub";
+import { get, isEnded, isRefused, lastAnswerAt } from "./api";
 import type { DisplaySession, GridNode, Me, Tier } from "./contract";
 import { Cursor } from "./cursor";
 import { dayOf, isOverdue, now, timeOf } from "./days";
 import { byId, setAttribute, setText } from "./dom";
-import { Feed } from "./feed";
-import type { HubState } from "./hub";
+import { openFeed } from "./feed";
 import { arrange } from "./layout";
 import { Painter } from "./painter";
 import { Panel } from "./panel";
 import { Places } from "./places";
 import { Speech } from "./speech";
 import { drawTile, isOpen } from "./sprites";
-import { Store, type Tile } from "./store";
+import { openStore, type Tile } from "./store";
 import { Table } from "./table";
 import { COLOUR_NAME, doorText, HOUSEHOLD_NAME, nameHouseholds, tierText, TIERS } from "./tiers";
 import { Watchdog } from "./watchdog";
@@ -25,7 +25,7 @@ const canvas = byId<HTMLCanvasElement>("wall");
 const list = byId("list");
 const toggle = byId<HTMLButtonElement>("toggle");
 
-const store = new Store();
+const store = openStore();
 const painter = new Painter(canvas);
 const speech = Speech.into(byId("spoken"));
 const panel = new Panel(ended, () => (list.hidden ? cursor : toggle).focus());
@@ -183,17 +183,7 @@ async function start(): Promise<void> {
   for (const tier of TIERS) setText(byId(`name-${tier}`), HOUSEHOLD_NAME[tier]);
   setText(byId("place"), `${placeName}监测屏`);
   document.title = `${placeName}监测屏`;
-  const live = feed();
-  await live.start();
-  window.addEventListener("online", () => live.wake());
-  document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "visible") live.wake();
-  });
-  cover("");
-}
-
-function feed(): Feed {
-  return new Feed(nodeId, store, {
+  const live = await openFeed(nodeId, store, {
     changed,
     reshaped: () => void reshaped(),
     painted: refreshSoon,
@@ -202,9 +192,13 @@ function feed(): Feed {
       watchdog.settled();
     },
     hub: hubState,
-    ended,
-    gone: () => cover("这个网格已不在可见范围内，请重新打开监测屏。"),
+    ended: (error) => (isEnded(error) ? ended() : cover("这个网格已不在可见范围内，请重新打开监测屏。")),
   });
+  window.addEventListener("online", () => live.wake());
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") live.wake();
+  });
+  cover("");
 }
 
 async function startUntilDone(): Promise<void> {
@@ -214,8 +208,8 @@ async function startUntilDone(): Promise<void> {
       return;
     } catch (error) {
       if (isEnded(error)) return ended();
-      if (error instanceof HttpError && error.status === 404) return cover("没有找到这块监测屏的网格，请重新打开。");
-      cover(error instanceof HttpError ? `${error.message}，正在重试…` : "暂时连不上服务，正在重试…");
+      if (isRefused(error) && error.status === 404) return cover("没有找到这块监测屏的网格，请重新打开。");
+      cover(isRefused(error) ? `${error.message}，正在重试…` : "暂时连不上服务，正在重试…");
       link("off", "离线");
       await new Promise((resolve) => setTimeout(resolve, RETRY_START[Math.min(attempt, RETRY_START.length - 1)]));
     }

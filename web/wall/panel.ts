@@ -1,4 +1,4 @@
-import { get, HttpError } from "./api";
+import { get, isEnded, isRefused } from "./api";
 import type { DecisionSheet, Household } from "./contract";
 import { dayOf, daysBetween, dayText, isOverdue, now } from "./days";
 import { byId, h, setText } from "./dom";
@@ -94,8 +94,8 @@ export class Panel {
       if (mine === this.reading) this.show(household, sheet);
     } catch (error) {
       if (mine !== this.reading) return;
-      if (!(error instanceof HttpError)) this.say("暂时连不上服务，未能读取这一户。", true);
-      else if (error.status === 401) {
+      if (!isRefused(error)) this.say("暂时连不上服务，未能读取这一户。", true);
+      else if (isEnded(error)) {
         this.say("会话已结束，请重新打开监测屏。");
         this.ended();
       } else if (error.status === 404) this.say("没有找到这一户，可能已迁出或不在可见范围内。");

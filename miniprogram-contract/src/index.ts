@@ -1,0 +1,11 @@
+export { createClient, newKey, type Client, type ClientOptions } from "./client";
+export type { Answer, HallChanged, Input, NoticeArrived, Notices, OperationId, Resync, Schemas, Tier, TierState, TilesChanged, WallChanges, WallTile } from "./contract";
+export { ApiError, type ErrorCode, type Problem } from "./errors";
+export type { FollowEvents, Following, NoticeEvents, Wall, WallEvents } from "./follow";
+export type { Host, HostAnswer, HostRequest, HostSocket, HostSocketEvents } from "./host";
+export { taroHost } from "./hosts/taro";
+export { uniHost } from "./hosts/uni";
+export { wxHost } from "./hosts/wx";
+export type { HubState } from "./hub";
+export type { Tile } from "./store";
+export type { WallTiers } from "./tiers";
