@@ -36,6 +36,7 @@ app.MapLiveHub();
 app.MapWallPage();
 app.MapHealth();
 app.MapContract();
+app.MapDocs();
 
 await app.RunAsync();
 return 0;
