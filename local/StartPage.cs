@@ -79,6 +79,12 @@ internal sealed class StartPage : IAsyncDisposable
             return Results.Redirect($"http://{context.Request.Host.Host}:{options.Port}/wall?ticket={Uri.EscapeDataString(ticket)}");
         }));
 
+        app.MapGet("/hall/{account}", (string account, HttpContext context) => Try(context, async () =>
+        {
+            var ticket = await client.HallTicketAsync(Known(account), context.RequestAborted);
+            return Results.Redirect($"http://{context.Request.Host.Host}:{options.Port}/wall?ticket={Uri.EscapeDataString(ticket)}");
+        }));
+
         app.MapGet("/tokens/{account}", (string account, HttpContext context) => Try(context, async () =>
         {
             var session = await client.SignInAsync(Known(account), context.RequestAborted);

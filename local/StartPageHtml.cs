@@ -64,6 +64,7 @@ internal static class StartPageHtml
     private static string Row(DemoAccount account)
     {
         var wall = account.HasWall ? $"""<a class="button quiet" href="/open/{account.Code}" target="_blank" rel="noopener">打开大屏</a>""" : "";
+        if (account.HasHall) wall += $"""<a class="button quiet" href="/hall/{account.Code}" target="_blank" rel="noopener">打开大厅屏</a>""";
         return $"""
             <tr><td>{account.Title}</td><td>{account.Who}</td><td><code>{account.Code}</code></td>
             <td>{wall}<a class="button quiet" href="/tokens/{account.Code}" target="_blank" rel="noopener">查看令牌</a></td></tr>

@@ -25,16 +25,16 @@ internal static class Welcome
 }
 
 /// <summary>The people of the demo district who sign in with one click; the codes work in environment <c>Local</c> only.</summary>
-internal sealed record DemoAccount(string Code, string Title, string Who, bool HasWall = true)
+internal sealed record DemoAccount(string Code, string Title, string Who, bool HasWall = true, bool HasHall = false)
 {
     public static IReadOnlyList<DemoAccount> All { get; } =
     [
-        new("demo-staff", "后台服务人员", "铜源社区，看整个社区"),
+        new("demo-staff", "后台服务人员", "铜源社区，看整个社区", HasHall: true),
         new("demo-floor-leader", "楼层长", "铜源社区，一个楼层"),
         new("demo-building-leader", "楼长", "铜源社区，一栋楼"),
         new("demo-area-leader", "片区长", "铜源社区，一个片区"),
-        new("demo-street", "街道工作人员", "一个街道"),
-        new("demo-district", "区级管理人员", "全区"),
+        new("demo-street", "街道工作人员", "一个街道", HasHall: true),
+        new("demo-district", "区级管理人员", "全区", HasHall: true),
         new("demo-resident", "居民", "铜源社区，自己一户", HasWall: false),
         new("demo-admin", "系统管理员", "部署与账号", HasWall: false),
     ];

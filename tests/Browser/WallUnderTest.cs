@@ -28,6 +28,18 @@ public sealed class WallUnderTest : IAsyncLifetime
         return new Uri(_api!.Address, $"/wall?ticket={ticket.GetProperty("ticket").GetString()}");
     }
 
+    /// <summary>A link that opens a public hall of Tongyuan, once.</summary>
+    internal async Task<Uri> OpenHallAsync()
+    {
+        var display = await Staff.SendAsync(HttpMethod.Post, "/api/v1/displays", new { nodeId = NodeId, name = "一楼大厅" }).OkAsync();
+        return new Uri(_api!.Address, $"/wall?ticket={display.GetProperty("ticket").GetString()}");
+    }
+
+    /// <summary>Doors of a colour on the wall.</summary>
+    internal async Task<IReadOnlyList<string>> DoorsAsync(string tier) =>
+        [.. (await Staff.GetAsync($"/api/v1/grid-nodes/{NodeId}/wall").OkAsync()).GetProperty("tiles").EnumerateArray()
+            .Where(tile => tile.GetProperty("tier").GetString() == tier).Select(tile => tile.GetProperty("door").GetString()!)];
+
     /// <summary>A serious illness is recorded for the household behind this door: its tier rises to a provisional red (R5). Gives the moment before the write.</summary>
     internal async Task<long> TurnRedAsync(string door)
     {

@@ -1,15 +1,16 @@
-// Builds the wall into static files that the api serves: /wall is wwwroot/wall/index.html, its parts lie beside it.
+// Builds wall and hall into static files that the api serves: /wall is wwwroot/wall/index.html, /hall is hall.html, their parts lie beside them.
 import { build } from "esbuild";
 import { copyFile, mkdir, rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
 const from = fileURLToPath(new URL("../wall/", import.meta.url));
+const hall = fileURLToPath(new URL("../hall/", import.meta.url));
 const to = fileURLToPath(new URL("../../api/wwwroot/wall/", import.meta.url));
 
 await rm(to, { recursive: true, force: true });
 await mkdir(to, { recursive: true });
 await build({
-  entryPoints: [{ in: `${from}main.ts`, out: "wall" }, { in: `${from}wall.css`, out: "wall" }],
+  entryPoints: [{ in: `${from}main.ts`, out: "wall" }, { in: `${from}wall.css`, out: "wall" }, { in: `${hall}main.ts`, out: "hall" }, { in: `${hall}hall.css`, out: "hall" }],
   outdir: to,
   bundle: true,
   format: "iife",
@@ -20,3 +21,4 @@ await build({
   logLevel: "warning",
 });
 for (const file of ["index.html", "icon.svg"]) await copyFile(from + file, to + file);
+await copyFile(`${hall}index.html`, `${to}hall.html`);

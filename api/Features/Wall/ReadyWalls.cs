@@ -46,8 +46,8 @@ internal sealed class ReadyWalls(WallMemory memory, IOptions<JsonOptions> json)
 /// <summary>One node's wall at one version, in every form in which it is answered; each form is made when it is first asked for.</summary>
 internal sealed class ReadyWall
 {
-    /// <summary>四色 in two bits a tile; the order of the tiles is the layout.</summary>
-    public const string CompactType = "application/vnd.backend.wall-tiers";
+    /// <summary>四色 in two bits a tile; the order of the tiles is the layout. Asked for with or without its version.</summary>
+    public const string CompactType = "application/vnd.backend.wall-tiers", CompactContentType = CompactType + "; v=1";
 
     private readonly GridPlace _place;
     private readonly Lazy<WallTile[]> _tiles;
@@ -163,7 +163,7 @@ internal static class ReadyAnswer
             headers.ContentEncoding = "br";
         }
 
-        response.ContentType = compact ? ReadyWall.CompactType : JsonType;
+        response.ContentType = compact ? ReadyWall.CompactContentType : JsonType;
         response.ContentLength = bytes.Length;
         return response.Body.WriteAsync(bytes, http.RequestAborted).AsTask();
     }

@@ -19,7 +19,7 @@ internal sealed class NoticeFeed(
 {
     public const string Message = "noticeArrived";
 
-    private static readonly TimeSpan Sweep = TimeSpan.FromSeconds(1), LookBack = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Sweep = TimeSpan.FromSeconds(1), LookBack = TimeSpan.FromMinutes(5), Burst = TimeSpan.FromMilliseconds(50);
 
     private const string Read = """
         select id, notice_id, account_id from deliveries
@@ -51,7 +51,8 @@ internal sealed class NoticeFeed(
             var next = signal.Next;
             try
             {
-                await PushAsync(stoppingToken);
+                // A burst of commits is one question; a single one waits for nothing.
+                if (await PushAsync(stoppingToken) > 0) await Task.Delay(Burst, stoppingToken);
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {

@@ -18,8 +18,9 @@ internal sealed class ReachWatch(RightsCache cache, HubRights hubRights, LiveCon
         if (open.Count == 0) return 0;
         await cache.PollAsync(cancellation);
         var moment = clock.GetUtcNow();
+        var doubtful = open.Where(c => c.Until <= moment || !cache.TryGet(c.Reach.SessionId, out var rights) || !ReferenceEquals(rights, c.Rights));
         // All at once: what must be read again is read in common.
-        var closed = await Task.WhenAll(open.Select(async connection =>
+        var closed = await Task.WhenAll(doubtful.Select(async connection =>
         {
             if (connection.Until > moment && await StillHearsAsync(connection, cancellation)) return 0;
             connection.Context.Abort();
@@ -55,7 +56,6 @@ internal sealed class ReachWatch(RightsCache cache, HubRights hubRights, LiveCon
     private async ValueTask<bool> StillHearsAsync(LiveConnection connection, CancellationToken cancellation)
     {
         var rights = await cache.OfAsync(connection.Reach.SessionId, cancellation);
-        if (ReferenceEquals(rights, connection.Rights)) return true;
         if (rights is null || await hubRights.OfAsync(rights, cancellation) is not { } reach || !reach.IsSame(connection.Reach)) return false;
         connection.Rights = rights;
         return true;

@@ -216,6 +216,27 @@ public sealed class LiveHubTests(MigratedDatabase fixture) : IClassFixture<Migra
     }
 
     [Fact]
+    public async Task RL08_P10_all_come_back_at_once_and_the_database_hardly_notices()
+    {
+        var tokens = new List<string>();
+        foreach (var who in (string[])["员工", "街道", "楼长", "楼层长", "邻楼", "外社区"])
+            for (var n = 0; n < 5; n++) tokens.Add((await _api.SignInAsync(_scene.OpenIdOf(who))).AccessToken);
+        // A replica that has just started knows nobody.
+        var cold = await OpenAsync();
+        using var sql = new SqlCount(fixture.Database);
+        var clients = await Task.WhenAll(tokens.Select(t => HubClient.ConnectAsync(cold, t)));
+        Assert.InRange(sql.Count, 1, 15);
+
+        foreach (var client in clients) await client.DisposeAsync();
+        var connections = cold.Services.GetRequiredService<LiveConnections>();
+        for (var i = 0; i < 500 && connections.Count > 0; i++) await Task.Delay(10);
+        sql.Reset();
+        foreach (var client in await Task.WhenAll(tokens.Select(t => HubClient.ConnectAsync(cold, t)))) Keep(client);
+        Assert.Equal([], sql.Commands);
+        Assert.Equal(tokens.Count, connections.Count);
+    }
+
+    [Fact]
     public async Task RL09_nobody_connects_without_a_session_and_a_token_in_the_query_is_not_read()
     {
         var signedIn = await _api.SignInAsync(_scene.OpenIdOf("员工"));
