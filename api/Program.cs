@@ -38,5 +38,4 @@ app.MapHealth();
 app.MapContract();
 app.MapDocs();
 
-await app.RunAsync();
-return 0;
+return await app.RunOrRefuseAsync();

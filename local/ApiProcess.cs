@@ -22,9 +22,9 @@ internal sealed class ApiProcess : IAsyncDisposable
         var log = Path.Combine(LocalFolder.Root, "api.log");
         File.Delete(log);
         foreach (var (key, value) in WeChat(options)) settings[key] = value;
+        // The launcher promises to be gone within three seconds of TERM, and there is no balancer that would have to notice.
+        (settings["Shutdown:Notice"], settings["Shutdown:Drain"]) = ("00:00:00", "00:00:01");
         var environment = BackendHost.Environment("Local", options.Api, settings);
-        // The launcher promises to be gone within three seconds of TERM; open screens must not hold the api longer.
-        environment["ASPNETCORE_SHUTDOWNTIMEOUTSECONDS"] = "1";
         var api = new ApiProcess(
             ChildProcess.Start(BackendHost.Command, new ChildOptions { WorkingDirectory = BackendHost.Folder, Environment = environment, LogFile = log }), log);
         try

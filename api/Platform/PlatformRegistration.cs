@@ -47,8 +47,9 @@ internal static class PlatformRegistration
         services.AddProblemDetails(o => o.CustomizeProblemDetails = Problems.Complete);
         services.AddContract();
         services.AddLimits(configuration);
-        services.AddHostedService<StartupChecks>();
+        services.AddSingleton<StartupChecks>();
         services.AddSingleton<Readiness>();
+        services.AddShutdown(configuration);
         // A refusal of input reaches the exception handler with its cause, which can then name the bad member.
         services.Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
     }
@@ -58,9 +59,11 @@ internal static class PlatformRegistration
         app.UseExceptionHandler(new ExceptionHandlerOptions
         {
             ExceptionHandler = Failures.AnswerAsync,
-            SuppressDiagnosticsCallback = context => context.Exception is BadHttpRequestException,
+            // Neither is a fault of this program; an outage is said once a request, by Failures.
+            SuppressDiagnosticsCallback = context => context.Exception is BadHttpRequestException || DatabaseFaults.IsOutage(context.Exception),
         });
         app.UseStatusCodePages(context => Problems.WriteAsync(context.HttpContext, Problems.OfStatus(context.HttpContext.Response.StatusCode)));
+        app.UseMiddleware<ReadAgain>();
         app.UseMiddleware<SafeHeaders>();
         app.UseStaticFiles();
         app.UseRouting();
@@ -87,8 +90,8 @@ internal static class PlatformRegistration
 
     private static void AddSecurity(this IServiceCollection services, IConfiguration configuration)
     {
-        services.AddSingleton(s => new Vault(configuration.GetSection("Vault").Get<VaultOptions>() ?? new VaultOptions()));
-        services.AddSingleton(configuration.GetSection("Tokens").Get<TokenOptions>() ?? new TokenOptions());
+        services.AddSingleton(_ => new Vault((configuration.GetSection("Vault").Get<VaultOptions>() ?? new VaultOptions()).Checked()));
+        services.AddSingleton(_ => (configuration.GetSection("Tokens").Get<TokenOptions>() ?? new TokenOptions()).Checked());
         services.AddSingleton<Tokens>();
         services.AddScoped<Cursors>();
         services.AddSingleton(_ => PolicyTable.Load());
@@ -135,7 +138,9 @@ internal static class Failures
 {
     public static async Task AnswerAsync(HttpContext http)
     {
-        switch (http.Features.Get<IExceptionHandlerFeature>()?.Error)
+        var failure = http.Features.Get<IExceptionHandlerFeature>();
+        var error = failure?.Error;
+        switch (error)
         {
             case BadHttpRequestException { InnerException: JsonException json }:
                 var path = json.Path is { Length: > 2 } p ? p[2..] : "";
@@ -144,7 +149,10 @@ internal static class Failures
             case BadHttpRequestException bad:
                 await Problems.WriteAsync(http, bad.StatusCode == 400 ? Problems.Invalid : Problems.OfStatus(bad.StatusCode));
                 break;
-            case NpgsqlException { IsTransient: true } or TimeoutException:
+            case not null when DatabaseFaults.IsOutage(error):
+                http.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(Failures))
+                    .LogWarning("{Method} {Route}: the database is away or too slow: {Fault}.", http.Request.Method,
+                        (failure?.Endpoint as RouteEndpoint)?.RoutePattern.RawText, DatabaseFaults.NameOf(error));
                 http.Response.Headers.RetryAfter = "2";
                 await Problems.WriteAsync(http, Problems.DatabaseUnavailable);
                 break;

@@ -1,16 +1,20 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using Backend.Domain.Grid;
+using Backend.Domain.Tiers;
 using Backend.Platform.Security;
 using Backend.Tests.Platform.Persistence;
 using Backend.Tests.Support;
+using Local;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Backend.Tests.Journeys;
 
 /// <summary>
-/// RL01, RL06: the api is killed (kill -9) again and again while staff write. What was acknowledged is there, nothing is halved, and every leader has
-/// exactly one in-app notice of every rise. The phones do what phones do: they repeat with the same Idempotency-Key until they have an answer.
+/// RL01, RL06: the api or PostgreSQL is killed (kill -9) again and again while staff write. What was acknowledged is there, nothing is halved, and every
+/// leader has exactly one in-app notice of every rise. The phones do what phones do: they repeat with the same Idempotency-Key until they have an answer.
 /// </summary>
 public sealed class KillsTests(DurableCluster durable) : IClassFixture<DurableCluster>
 {
@@ -18,26 +22,90 @@ public sealed class KillsTests(DurableCluster durable) : IClassFixture<DurableCl
     private static readonly string[] Leaders = ["楼层长", "楼长", "片区长", "员工"];
 
     [Fact]
-    public async Task RL01_RL06_kills_during_writes_lose_nothing_halve_nothing_and_double_no_notice()
-    {
-        await using var database = await durable.Cluster.CreateAsync(PostgresFixture.Migrated);
-        using var weChat = new WeChatStub();
-        var today = ShanghaiDay.Of(TimeProvider.System.GetUtcNow());
-        var scene = new Scene(RowLevelSecurityTests.VaultOf(database))
-            .Person("楼层长", Role.FloorLeader, "s.c.a.b.f1", leads: true).Person("楼长", Role.BuildingLeader, "s.c.a.b", leads: true)
-            .Person("片区长", Role.AreaLeader, "s.c.a", leads: true).Person("员工", Role.Staff, "s.c");
-        var homes = Enumerable.Range(0, Homes).Select(i => scene.Home("s.c.a.b.f1", $"{scene.Top}-{i}", today).Id).ToList();
-        await scene.SaveAsync(database);
+    public Task RL01_RL06_kills_of_the_api_lose_nothing_halve_nothing_and_double_no_notice() =>
+        ProveAsync("api", ProofSize.ApiKills, async (backend, _, _, stop) =>
+        {
+            await backend.KillAsync();
+            await backend.StartAgainAsync(stop);
+        });
 
-        var settings = new Dictionary<string, string?>(database.Settings());
-        foreach (var (key, value) in weChat.Configuration) settings[key] = value;
-        await using var backend = await BackendProcess.StartAsync(settings);
+    /// <summary>By turns the postmaster with all its backends, and one backend alone, after which the postmaster resets all of them.</summary>
+    [Fact]
+    public Task RL01_RL06_RL14_kills_of_PostgreSQL_lose_nothing_halve_nothing_and_double_no_notice() =>
+        ProveAsync("PostgreSQL", ProofSize.PostgresKills, async (backend, database, number, stop) =>
+        {
+            var server = durable.Cluster.Server;
+            if (number % 2 == 0)
+            {
+                await server.KillAsync();
+                await server.StartAgainAsync(stop);
+            }
+            else
+            {
+                // A moment may have none; 0 it must never be, for a signal to 0 goes to this test's own processes.
+                int victim;
+                while ((victim = await database.ScalarAsync<int>("select pid from pg_stat_activity where usename in ('backend_app', 'backend_worker') order by random() limit 1")) <= 1)
+                    await Task.Delay(5, stop);
+                Assert.True(ChildProcess.SignalProcess(victim, UnixSignal.Kill));
+            }
+
+            database.ForgetConnections();
+            // The api was never restarted, and is back by itself.
+            var watch = Stopwatch.StartNew();
+            while (true)
+            {
+                using var ready = await backend.Client.GetAsync(new Uri("/health/ready", UriKind.Relative), stop);
+                if (ready.IsSuccessStatusCode) break;
+                Assert.True(watch.Elapsed < TimeSpan.FromSeconds(10), "The api did not find its database again.");
+                await Task.Delay(20, stop);
+            }
+        });
+
+    /// <summary>
+    /// RL05: the api was stopped for a minute while its district went on: what one replica wrote and nobody dispatched is handled within 10 s of the
+    /// next start. A rise a second for a minute: more than a whole district sees on a bad day.
+    /// </summary>
+    [Fact]
+    public async Task RL05_what_waited_while_the_dispatcher_was_stopped_for_a_minute_is_drained_within_ten_seconds_of_the_start()
+    {
+        const int backlog = 60;
+        var stage = await StageAsync(backlog);
+        await using var database = stage.Database;
+        using var weChat = stage.WeChat;
+        await using (var writer = new Replica(database, new FakeTimeProvider(TimeProvider.System.GetUtcNow()), []))
+            foreach (var home in stage.Homes)
+            {
+                await using var db = writer.Worker();
+                await LeadersScene.ChangeAsync(db, home, Tier.Red);
+            }
+
+        Assert.Equal((long)backlog, await database.ScalarAsync<long>("select count(*) from outbox_messages where done_at is null and handler = 'AlarmLeaders'"));
+        await using var backend = await BackendProcess.StartAsync(stage.Settings);
+        var watch = Stopwatch.StartNew();
+        using var stop = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        await QuietAsync(database, stop.Token);
+        var drained = watch.Elapsed;
+
+        Assert.Equal((long)backlog * Leaders.Length, await database.ScalarAsync<long>("select count(*) from notices where cause_kind = 'tier_change'"));
+        foreach (var name in Leaders) Assert.Equal(backlog, weChat.SendsTo(stage.Scene.OpenIdOf(name)));
+        Figures.Print($"RL05 a minute's backlog: {backlog} rises, {backlog * Leaders.Length} notices and WeChat messages, drained {drained.TotalSeconds:0.0} s after the start");
+        Assert.True(drained <= TimeSpan.FromSeconds(10) || !ProofSize.Full, $"It took {drained}.");
+    }
+
+    private async Task ProveAsync(string victim, int kills, Func<BackendProcess, PostgresDatabase, int, CancellationToken, Task> killAsync)
+    {
+        var stage = await StageAsync(Homes);
+        await using var database = stage.Database;
+        using var weChat = stage.WeChat;
+        var (scene, homes) = (stage.Scene, stage.Homes);
+        await using var backend = await BackendProcess.StartAsync(stage.Settings);
         weChat.AddCode("staff", scene.OpenIdOf("员工"), again: true);
         var token = (await backend.Client.PostAsJsonAsync("/api/v1/sessions/wechat", new { code = "staff" }).OkAsync()).GetProperty("accessToken").GetString()!;
+        var today = stage.Today;
 
         // Writers go through their households; each write is repeated under its key until it has an answer.
         var answers = new Dictionary<Guid, string>();
-        var kills = 0;
+        var killed = 0;
         using var stop = new CancellationTokenSource(TimeSpan.FromMinutes(ProofSize.Full ? 60 : 5));
         var writing = Task.WhenAll(Enumerable.Range(0, 4).Select(writer => Task.Run(async () =>
         {
@@ -46,25 +114,18 @@ public sealed class KillsTests(DurableCluster durable) : IClassFixture<DurableCl
                 var answer = await WriteAsync(backend, token, home, today, stop.Token);
                 lock (answers) answers[home] = answer;
                 // Not all at once: the kills shall meet writes, dispatches and deliveries alike.
-                while (Volatile.Read(ref kills) < ProofSize.ApiKills * answers.Count / Homes) await Task.Delay(5, stop.Token);
+                while (Volatile.Read(ref killed) < kills * answers.Count / Homes) await Task.Delay(5, stop.Token);
             }
         })));
         var random = new Random(7);
-        while (kills < ProofSize.ApiKills || !writing.IsCompleted)
+        while (killed < kills)
         {
-            if (kills >= ProofSize.ApiKills)
-            {
-                await writing;
-                break;
-            }
-
             await Task.Delay(random.Next(5, 60), stop.Token);
-            await backend.KillAsync();
-            await backend.StartAgainAsync(stop.Token);
-            Interlocked.Increment(ref kills);
+            await killAsync(backend, database, killed, stop.Token);
+            Interlocked.Increment(ref killed);
         }
 
-        Assert.Equal(ProofSize.ApiKills, kills);
+        await writing;
         Assert.Equal(Homes, answers.Count);
         await QuietAsync(database, stop.Token);
 
@@ -99,7 +160,28 @@ public sealed class KillsTests(DurableCluster durable) : IClassFixture<DurableCl
 
         // The same key still gives the first answer.
         foreach (var home in homes.Take(5)) Assert.Equal(answers[home], await WriteAsync(backend, token, home, today, stop.Token));
+        Figures.Print($"RL01 kills of {victim}: {killed} during {Homes} writes: 0 lost, 0 halved, {Homes * Leaders.Length} in-app notices exactly once; WeChat {weChat.Messages.Count} sends for {Homes * Leaders.Length} deliveries, {uncertain} uncertain");
     }
+
+    /// <summary>A floor with its leaders and this many green households, in a database of its own, and the api's settings for it.</summary>
+    private async Task<Stage> StageAsync(int homes)
+    {
+        var database = await durable.Cluster.CreateAsync(PostgresFixture.Migrated);
+        var weChat = new WeChatStub();
+        var today = ShanghaiDay.Of(TimeProvider.System.GetUtcNow());
+        var scene = new Scene(RowLevelSecurityTests.VaultOf(database))
+            .Person("楼层长", Role.FloorLeader, "s.c.a.b.f1", leads: true).Person("楼长", Role.BuildingLeader, "s.c.a.b", leads: true)
+            .Person("片区长", Role.AreaLeader, "s.c.a", leads: true).Person("员工", Role.Staff, "s.c");
+        var ids = Enumerable.Range(0, homes).Select(i => scene.Home("s.c.a.b.f1", $"{scene.Top}-{i}", today).Id).ToList();
+        await scene.SaveAsync(database);
+        var settings = new Dictionary<string, string?>(database.Settings());
+        foreach (var (key, value) in weChat.Configuration) settings[key] = value;
+        return new Stage(database, weChat, scene, ids, settings, today);
+    }
+
+    private sealed record Stage(
+        PostgresDatabase Database, WeChatStub WeChat, Scene Scene, List<Guid> Homes, Dictionary<string, string?> Settings, DateOnly Today);
+
 
     private static async Task<string> WriteAsync(BackendProcess backend, string token, Guid home, DateOnly today, CancellationToken stop)
     {

@@ -12,11 +12,12 @@ internal sealed class BackendProcess : IAsyncDisposable
 {
     private readonly ConcurrentQueue<string> _output = new();
     private readonly IReadOnlyDictionary<string, string?> _settings;
+    private readonly string _environment;
     private ChildProcess? _child;
 
-    private BackendProcess(IReadOnlyDictionary<string, string?> settings)
+    private BackendProcess(IReadOnlyDictionary<string, string?> settings, string environment)
     {
-        _settings = settings;
+        (_settings, _environment) = (settings, environment);
         Address = new Uri($"http://127.0.0.1:{FreePort()}");
         Client = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.Zero, AllowAutoRedirect = false }) { BaseAddress = Address };
     }
@@ -32,19 +33,46 @@ internal sealed class BackendProcess : IAsyncDisposable
     public int ProcessId => _child?.Id ?? throw new InvalidOperationException("The api does not run.");
 
     /// <param name="settings">By configuration key, for instance <see cref="PostgresDatabase.Settings"/>.</param>
+    /// <param name="environment">Production wants TLS to everything.</param>
     /// <param name="cancellation">Ends the wait.</param>
-    public static async Task<BackendProcess> StartAsync(IReadOnlyDictionary<string, string?> settings, CancellationToken cancellation = default)
+    public static async Task<BackendProcess> StartAsync(
+        IReadOnlyDictionary<string, string?> settings, string environment = "Test", CancellationToken cancellation = default)
     {
-        var backend = new BackendProcess(settings);
+        var backend = new BackendProcess(settings, environment);
         await backend.StartAgainAsync(cancellation);
         return backend;
+    }
+
+    /// <summary>For a start that is to be refused: its exit code and all it said. One that runs on is killed and gives -1.</summary>
+    public static async Task<(int ExitCode, string Said)> RunToEndAsync(IReadOnlyDictionary<string, string?> settings, string environment = "Test")
+    {
+        var lines = new ConcurrentQueue<string>();
+        using var child = ChildProcess.Start(BackendHost.Command, new ChildOptions
+        {
+            WorkingDirectory = BackendHost.Folder,
+            Environment = BackendHost.Environment(environment, new Uri($"http://127.0.0.1:{FreePort()}"), settings),
+            Output = lines.Enqueue,
+            WhenParentDies = UnixSignal.Kill,
+        });
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        try
+        {
+            await child.WaitAsync(patience.Token);
+            return (child.ExitCode, string.Join('\n', lines));
+        }
+        catch (OperationCanceledException)
+        {
+            return (-1, string.Join('\n', lines));
+        }
     }
 
     /// <summary>Starts it on the same port and waits until it is ready.</summary>
     public async Task StartAgainAsync(CancellationToken cancellation = default)
     {
         if (_child is not null) throw new InvalidOperationException("The api runs already.");
-        var environment = BackendHost.Environment("Test", Address, _settings);
+        var environment = BackendHost.Environment(_environment, Address, _settings);
+        // No balancer watches it, unless the test says so.
+        environment.TryAdd("Shutdown__Notice", "00:00:00");
         _child = ChildProcess.Start(BackendHost.Command, new ChildOptions
         {
             WorkingDirectory = BackendHost.Folder,
@@ -74,13 +102,15 @@ internal sealed class BackendProcess : IAsyncDisposable
         _child = null;
     }
 
-    /// <summary>SIGTERM, then SIGKILL when it takes longer than <paramref name="patience"/> (30 s when not given).</summary>
-    public async Task StopAsync(TimeSpan? patience = null)
+    /// <summary>SIGTERM, then SIGKILL when it takes longer than <paramref name="patience"/> (30 s when not given). Gives its exit code.</summary>
+    public async Task<int> StopAsync(TimeSpan? patience = null)
     {
-        if (_child is null) return;
+        if (_child is null) return 0;
         await _child.StopAsync((UnixSignal.Term, patience ?? TimeSpan.FromSeconds(30)));
+        var code = _child.ExitCode;
         _child.Dispose();
         _child = null;
+        return code;
     }
 
     public async ValueTask DisposeAsync()

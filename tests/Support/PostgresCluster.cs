@@ -27,13 +27,16 @@ internal sealed class PostgresCluster : IAsyncDisposable
 
     /// <param name="durable">With fsync, for tests that kill something; the others go without.</param>
     /// <param name="cancellation">Ends the start.</param>
-    public static async Task<PostgresCluster> StartAsync(bool durable, CancellationToken cancellation)
+    /// <param name="prepare">Puts files into its folder and gives settings that name them.</param>
+    public static async Task<PostgresCluster> StartAsync(
+        bool durable, CancellationToken cancellation, Func<ClusterHome, Task<IReadOnlyList<string>>>? prepare = null)
     {
         var home = await ClusterHome.TemporaryAsync("tests", cancellation);
         try
         {
+            var settings = prepare is null ? [] : await prepare(home);
             var server = await PostgresServer.StartAsync(
-                new PostgresOptions(home, PostgresFixture.Secrets.SuperuserPassword) { Fsync = durable }, cancellation);
+                new PostgresOptions(home, PostgresFixture.Secrets.SuperuserPassword) { Fsync = durable, Settings = settings }, cancellation);
             return new PostgresCluster(home, server);
         }
         catch

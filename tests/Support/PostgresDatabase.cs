@@ -20,8 +20,22 @@ internal sealed class PostgresDatabase(PostgresCluster cluster, string name) : I
     /// <summary>Sees through row level security: for arranging and asserting only.</summary>
     public string Superuser => Cluster.Server.ConnectionString(Local.PostgresServer.Superuser, PostgresFixture.Secrets.SuperuserPassword, Name);
 
-    /// <summary>The api's settings for this database; WeChat's addresses are the caller's to add.</summary>
-    public Dictionary<string, string?> Settings() => PostgresFixture.Secrets.Settings(App, Worker);
+    /// <summary>
+    /// The api's settings for this database; WeChat's addresses are the caller's to add. The tests share two cores, so the waits are long: no test
+    /// but those about the limits themselves shall fail by one.
+    /// </summary>
+    public Dictionary<string, string?> Settings() => PostgresFixture.Secrets.Settings($"{App};{Patient}", $"{Worker};{Patient}");
+
+    /// <summary>Only its connections, with the api's own time limits (RL14, RL18), through a proxy where a port is given.</summary>
+    public Dictionary<string, string?> StrictConnections(int? appPort = null, int? workerPort = null) => new()
+    {
+        ["ConnectionStrings:App"] = Through(App, appPort),
+        ["ConnectionStrings:Worker"] = Through(Worker, workerPort),
+    };
+
+    private const string Patient = "Timeout=15;Command Timeout=30";
+
+    private static string Through(string connectionString, int? port) => port is null ? connectionString : $"{connectionString};Port={port}";
 
     /// <summary>One value as the superuser, for assertions.</summary>
     public async Task<T?> ScalarAsync<T>(string sql, params object[] parameters)
@@ -43,13 +57,19 @@ internal sealed class PostgresDatabase(PostgresCluster cluster, string name) : I
         return await command.ExecuteNonQueryAsync();
     }
 
-    public async ValueTask DisposeAsync()
+    /// <summary>After the server was killed: this process's own pools hold dead connections.</summary>
+    public void ForgetConnections()
     {
         foreach (var connectionString in (string[])[App, Worker, Owner, Backup, Superuser])
         {
-            await using var connection = new NpgsqlConnection(connectionString);
+            using var connection = new NpgsqlConnection(connectionString);
             NpgsqlConnection.ClearPool(connection);
         }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        ForgetConnections();
         await Cluster.DropAsync(Name);
     }
 

@@ -416,7 +416,9 @@ internal sealed class DeliveryPump(
 
     private static DateTimeOffset NextTry(Sending sending, DeliveryOutcome outcome, DateTimeOffset now)
     {
+#pragma warning disable RS0030 // jitter, no secret
         var delay = Schedule.After(sending.Attempt, Random.Shared.NextDouble());
+#pragma warning restore RS0030
         return (outcome.NotBefore is { } notBefore && notBefore > now ? notBefore : now) + delay;
     }
 

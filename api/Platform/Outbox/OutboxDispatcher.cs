@@ -172,7 +172,9 @@ internal sealed class OutboxDispatcher(
             var (now, failures) = (db.Now, message.Attempts + 1);
             var park = RetrySchedule.IsOver(message.CreatedAt, now);
             DateTimeOffset? parkedAt = park ? now : null;
+#pragma warning disable RS0030 // jitter, no secret
             var dueAt = now + Schedule.After(failures, Random.Shared.NextDouble());
+#pragma warning restore RS0030
             await db.OutboxMessages.Where(m => m.Id == message.Id && m.DoneAt == null && m.ParkedAt == null)
                 .ExecuteUpdateAsync(m => m.SetProperty(x => x.Attempts, failures).SetProperty(x => x.DueAt, dueAt)
                     .SetProperty(x => x.ParkedAt, parkedAt).SetProperty(x => x.LastError, error), CancellationToken.None);

@@ -56,9 +56,10 @@ internal sealed class WakeUps(string connectionString, OutboxSignal signal, ILog
             Pooling = false,
             KeepAlive = 10,
             ApplicationName = "backend-wake",
+            Timeout = 5,
             CommandTimeout = 5,
             // A NOTIFY is a commit; a hint need not wait for the disk.
-            Options = "-c synchronous_commit=off",
+            Options = "-c synchronous_commit=off -c statement_timeout=5s",
         };
         while (!stopping.IsCancellationRequested)
         {

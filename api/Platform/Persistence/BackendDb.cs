@@ -110,12 +110,19 @@ internal sealed class BackendDb : DbContext
         await SaveChangesAsync(cancellation);
         var tiles = households.Where(h => h.TileChanged).ToList();
         WallVersions = tiles.Count == 0 ? WallVersions : await WallVersionCounter.RaiseAsync(this, tiles, cancellation);
-        await Database.CommitTransactionAsync(cancellation);
-        if (tiles.Count > 0) _committed.Add(WallVersions);
+        try
+        {
+            await Database.CommitTransactionAsync(cancellation);
+        }
+        finally
+        {
+            // Also when the answer to COMMIT was lost: it may stand all the same (RL14).
+            if (messages.Count > 0 || tiles.Count > 0 || _sent) _signal.Set();
+        }
 
+        if (tiles.Count > 0) _committed.Add(WallVersions);
         InScope = false;
         foreach (var household in households) household.ClearMessages();
-        if (messages.Count > 0 || tiles.Count > 0 || _sent) _signal.Set();
         _sent = false;
     }
 
@@ -184,15 +191,28 @@ internal sealed class AppDataSource(NpgsqlDataSource source) : IAsyncDisposable,
 {
     public NpgsqlDataSource Source => source;
 
+    /// <summary>Seconds that a request waits for one command.</summary>
+    public int Limit { get; } = new NpgsqlConnectionStringBuilder(source.ConnectionString).CommandTimeout;
+
     public void Dispose() => source.Dispose();
 
     public ValueTask DisposeAsync() => source.DisposeAsync();
 }
 
 /// <summary>Background work only; named in Platform and nowhere else (architecture test).</summary>
-internal sealed class WorkerDataSource(NpgsqlDataSource source) : IAsyncDisposable, IDisposable
+/// <param name="source">As the worker.</param>
+/// <param name="requestLimit">Seconds that a request waits for one command.</param>
+internal sealed class WorkerDataSource(NpgsqlDataSource source, int requestLimit) : IAsyncDisposable, IDisposable
 {
     public NpgsqlDataSource Source => source;
+
+    /// <summary>A read that a request waits for (rights, grid, reference data): under a request's limit, not background work's.</summary>
+    public NpgsqlCommand ForRequest(string sql)
+    {
+        var command = source.CreateCommand(sql);
+        command.CommandTimeout = requestLimit;
+        return command;
+    }
 
     public void Dispose() => source.Dispose();
 

@@ -49,7 +49,7 @@ internal sealed class GridSnapshot
 internal sealed class GridMap(WorkerDataSource worker, TimeProvider clock) : IDisposable
 {
     private static readonly TimeSpan MaxAge = TimeSpan.FromSeconds(3);
-    private readonly SemaphoreSlim _reading = new(1);
+    private readonly Turns _reading = new();
     private volatile Kept? _last;
 
     private sealed record Kept(long At, GridSnapshot Grid);
@@ -65,26 +65,18 @@ internal sealed class GridMap(WorkerDataSource worker, TimeProvider clock) : IDi
         kept is not null && clock.GetElapsedTime(kept.At) < MaxAge && with?.Any(id => kept.Grid.Find(id) is null) != true ? kept.Grid : null;
 
     /// <summary>Of many who ask at once the first reads for all.</summary>
-    private async Task<GridSnapshot> ReadOnceAsync(long asked, IReadOnlyCollection<Guid>? with, CancellationToken cancellation)
+    private Task<GridSnapshot> ReadOnceAsync(long asked, IReadOnlyCollection<Guid>? with, CancellationToken cancellation) => _reading.TakeAsync(async () =>
     {
-        await _reading.WaitAsync(cancellation);
-        try
-        {
-            if (_last is { } last && (last.At > asked || Serves(last, with) is not null)) return last.Grid;
-            var began = clock.GetTimestamp();
-            var grid = await LoadAsync(cancellation);
-            _last = new Kept(began, grid);
-            return grid;
-        }
-        finally
-        {
-            _reading.Release();
-        }
-    }
+        if (_last is { } last && (last.At > asked || Serves(last, with) is not null)) return last.Grid;
+        var began = clock.GetTimestamp();
+        var grid = await LoadAsync(cancellation);
+        _last = new Kept(began, grid);
+        return grid;
+    }, cancellation);
 
     private async Task<GridSnapshot> LoadAsync(CancellationToken cancellation)
     {
-        await using var command = worker.Source.CreateCommand("""
+        await using var command = worker.ForRequest("""
             select n.id, n.parent_id, n.level_code, l.position, n.name, n.path::text, n.root_id, n.position
             from grid_nodes n join grid_levels l on l.code = n.level_code
             """);

@@ -21,7 +21,7 @@ internal sealed class ReferenceData(WorkerDataSource worker, TimeProvider clock)
     {
         var began = clock.GetTimestamp();
         if (_last is { } last && last.Day == day && clock.GetElapsedTime(last.At, began) < MaxAge) return last.Reference;
-        await using var command = worker.Source.CreateCommand("""
+        await using var command = worker.ForRequest("""
             select code, name, category_code, category_name, subcategory_code, subcategory_name, subject, value_type, enum_values, sensitive,
                 tier_signal, note, position, retired_at from tags;
             select content::text from rule_sets where from_day <= @day order by from_day desc, id desc limit 1;

@@ -96,7 +96,7 @@ internal sealed class RightsCache(WorkerDataSource worker, TimeProvider clock, I
         """;
 
     private readonly ConcurrentDictionary<Guid, Rights> _entries = new();
-    private readonly SemaphoreSlim _polling = new(1);
+    private readonly Turns _polling = new();
     private readonly Lock _lock = new();
     private Dictionary<Guid, TaskCompletionSource<Rights?>> _waiting = [];
     private bool _loading;
@@ -119,18 +119,7 @@ internal sealed class RightsCache(WorkerDataSource worker, TimeProvider clock, I
     public void Forget(Guid sessionId) => _entries.TryRemove(sessionId, out _);
 
     /// <summary>Forgets whom a change concerns that was committed before the call.</summary>
-    public async Task PollAsync(CancellationToken cancellation)
-    {
-        await _polling.WaitAsync(cancellation);
-        try
-        {
-            await PollOnceAsync(cancellation);
-        }
-        finally
-        {
-            _polling.Release();
-        }
-    }
+    public Task PollAsync(CancellationToken cancellation) => _polling.TakeAsync(() => PollOnceAsync(cancellation), cancellation);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -162,17 +151,8 @@ internal sealed class RightsCache(WorkerDataSource worker, TimeProvider clock, I
     {
         if (!IsFresh)
         {
-            await _polling.WaitAsync(cancellation);
-            try
-            {
-                // Of many who wait here the first asks for all.
-                if (!IsFresh) await PollOnceAsync(cancellation);
-            }
-            finally
-            {
-                _polling.Release();
-            }
-
+            // Of many who wait here the first asks for all.
+            await _polling.TakeAsync(() => IsFresh ? Task.FromResult(_epoch) : PollOnceAsync(cancellation), cancellation);
             if (TryGet(sessionId, out var known)) return known;
         }
 
@@ -192,11 +172,11 @@ internal sealed class RightsCache(WorkerDataSource worker, TimeProvider clock, I
         return await mine.Task.WaitAsync(cancellation);
     }
 
-    private async Task PollOnceAsync(CancellationToken cancellation)
+    private async Task<long> PollOnceAsync(CancellationToken cancellation)
     {
         var began = clock.GetTimestamp();
         var known = Volatile.Read(ref _epoch);
-        await using var command = worker.Source.CreateCommand(Poll);
+        await using var command = worker.ForRequest(Poll);
         command.Parameters.Add(new NpgsqlParameter("known", NpgsqlDbType.Bigint) { Value = known });
         var epoch = known;
         var everybody = known < 0;
@@ -223,6 +203,7 @@ internal sealed class RightsCache(WorkerDataSource worker, TimeProvider clock, I
 
         Volatile.Write(ref _polledAt, began);
         _polled = true;
+        return epoch;
     }
 
     private async Task LoadWaitingAsync()
@@ -264,6 +245,13 @@ internal sealed class RightsCache(WorkerDataSource worker, TimeProvider clock, I
             catch (Exception exception)
             {
                 foreach (var (_, waiting) in batch) waiting.TrySetException(exception);
+                if (!DatabaseFaults.IsSilence(exception)) continue;
+                // Whoever came meanwhile has waited as well, and shall not wait it out once more (Turns).
+                lock (_lock)
+                {
+                    foreach (var (_, waiting) in _waiting) waiting.TrySetException(exception);
+                    _waiting = [];
+                }
             }
         }
     }
@@ -272,7 +260,7 @@ internal sealed class RightsCache(WorkerDataSource worker, TimeProvider clock, I
     {
         var now = clock.GetUtcNow();
         var day = ShanghaiDay.Of(now);
-        await using var command = worker.Source.CreateCommand(Load);
+        await using var command = worker.ForRequest(Load);
         command.Parameters.Add(new NpgsqlParameter("sessions", NpgsqlDbType.Array | NpgsqlDbType.Uuid) { Value = sessions });
         command.Parameters.Add(new NpgsqlParameter("now", NpgsqlDbType.TimestampTz) { Value = now });
         command.Parameters.Add(new NpgsqlParameter("day", NpgsqlDbType.Date) { Value = day });

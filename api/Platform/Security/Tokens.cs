@@ -13,6 +13,26 @@ internal sealed class TokenOptions
     public string RefreshKey { get; set; } = "";
     public string Issuer { get; set; } = "backend";
     public string Audience { get; set; } = "mini-program";
+
+    /// <summary>Itself, if its keys may sign anything.</summary>
+    /// <exception cref="StartRefused">A key is missing or weak.</exception>
+    public TokenOptions Checked()
+    {
+        KeyStrength.Check("Tokens:RefreshKey", RefreshKey, 32, 64);
+        if (SigningKey.Length == 0) throw new StartRefused("缺少 Tokens:SigningKey。");
+        using var key = ECDsa.Create();
+        try
+        {
+            key.ImportFromPem(SigningKey);
+            if (key.ExportParameters(includePrivateParameters: true).Curve.Oid.Value != ECCurve.NamedCurves.nistP256.Oid.Value) throw new CryptographicException();
+        }
+        catch (Exception e) when (e is ArgumentException or CryptographicException)
+        {
+            throw new StartRefused("Tokens:SigningKey 应为 P-256 椭圆曲线私钥的 PEM。");
+        }
+
+        return this;
+    }
 }
 
 /// <summary>

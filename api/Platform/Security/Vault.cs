@@ -24,7 +24,6 @@ internal sealed class Vault : IDisposable
         _currentKey = options.CurrentKey;
         _keys = options.Keys.ToDictionary(k => k.Key, k => new Ciphers(Convert.FromBase64String(k.Value)));
         _indexKey = Convert.FromBase64String(options.IndexKey);
-        if (!_keys.ContainsKey(_currentKey)) throw new InvalidOperationException($"Vault: no key with the current id {_currentKey}.");
     }
 
     public Sealed Seal(string field, Guid rowId, ReadOnlySpan<byte> plain)
@@ -101,6 +100,32 @@ internal sealed class VaultOptions
     public uint CurrentKey { get; set; }
     public Dictionary<uint, string> Keys { get; set; } = [];
     public string IndexKey { get; set; } = "";
+
+    /// <summary>Itself, if its keys may seal anything.</summary>
+    /// <exception cref="StartRefused">A key is missing, weak or used twice.</exception>
+    public VaultOptions Checked()
+    {
+        if (!Keys.ContainsKey(CurrentKey)) throw new StartRefused($"Vault:Keys 中没有 Vault:CurrentKey 所指的密钥 {CurrentKey}。");
+        foreach (var (id, key) in Keys) KeyStrength.Check($"Vault:Keys:{id}", key, 32, 32);
+        KeyStrength.Check("Vault:IndexKey", IndexKey, 32, 64);
+        if (Keys.ContainsValue(IndexKey)) throw new StartRefused("Vault:IndexKey 与 Vault:Keys 中的密钥相同，应各用各的。");
+        return this;
+    }
+}
+
+/// <summary>Whether a configured key can be a random one (RL23).</summary>
+internal static class KeyStrength
+{
+    /// <exception cref="StartRefused">It is missing, not base64, too short or too long, or plainly not random.</exception>
+    public static void Check(string name, string base64, int shortest, int longest)
+    {
+        var bytes = new byte[base64.Length];
+        if (base64.Length == 0) throw new StartRefused($"缺少 {name}。");
+        if (!Convert.TryFromBase64String(base64, bytes, out var length) || length < shortest || length > longest)
+            throw new StartRefused($"{name} 应为 {shortest} 个随机字节的 base64。");
+        // 32 random bytes have fewer than 16 different values once in far more starts than there will ever be.
+        if (bytes.AsSpan(0, length).ToArray().Distinct().Count() < 16) throw new StartRefused($"{name} 过弱：不是随机生成的。");
+    }
 }
 
 /// <summary>The sealed columns. One constant a column, so that the associated data cannot be misspelt.</summary>

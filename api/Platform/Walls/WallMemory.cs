@@ -32,7 +32,7 @@ internal sealed class WallMemory(WorkerDataSource worker, CommittedWallVersions 
         order by c.root_id, c.version, c.removed desc, c.household_id
         """;
 
-    private readonly SemaphoreSlim _pass = new(1);
+    private readonly Turns _pass = new();
     private long _passes;
     private volatile State? _state;
 
@@ -62,18 +62,8 @@ internal sealed class WallMemory(WorkerDataSource worker, CommittedWallVersions 
             : new ValueTask<WallsNow>(ReadNewAsync(roots, cancellation));
 
     /// <summary>Takes in all that was committed before the call; gives all walls.</summary>
-    public async Task<IReadOnlyCollection<RootWall>> CatchUpAsync(CancellationToken cancellation)
-    {
-        await _pass.WaitAsync(cancellation);
-        try
-        {
-            return (await PassAsync(cancellation)).Walls.Values;
-        }
-        finally
-        {
-            _pass.Release();
-        }
-    }
+    public async Task<IReadOnlyCollection<RootWall>> CatchUpAsync(CancellationToken cancellation) =>
+        (await _pass.TakeAsync(() => PassAsync(cancellation), cancellation)).Walls.Values;
 
     /// <summary>The epoch of the versions; null before the first pass.</summary>
     public string? Epoch => _state?.Epoch;
@@ -98,17 +88,9 @@ internal sealed class WallMemory(WorkerDataSource worker, CommittedWallVersions 
     private async Task<WallsNow> ReadNewAsync(IReadOnlyList<Guid> roots, CancellationToken cancellation)
     {
         var asked = Volatile.Read(ref _passes);
-        await _pass.WaitAsync(cancellation);
-        try
-        {
-            // Of many who wait here the first catches up for all: a pass that began after one asked has what she asks for.
-            var state = _state is { } last && last.Pass > asked ? last : await PassAsync(cancellation);
-            return new WallsNow(state.Epoch, [.. roots.Select(r => state.Walls.GetValueOrDefault(r)).OfType<RootWall>()]);
-        }
-        finally
-        {
-            _pass.Release();
-        }
+        // Of many who wait here the first catches up for all: a pass that began after one asked has what she asks for.
+        var state = await _pass.TakeAsync(() => _state is { } last && last.Pass > asked ? Task.FromResult(last) : PassAsync(cancellation), cancellation);
+        return new WallsNow(state.Epoch, [.. roots.Select(r => state.Walls.GetValueOrDefault(r)).OfType<RootWall>()]);
     }
 
     private async Task<State> PassAsync(CancellationToken cancellation)
@@ -145,7 +127,7 @@ internal sealed class WallMemory(WorkerDataSource worker, CommittedWallVersions 
 
     private async Task<(List<(Guid Root, long Version, long From)> Roots, string Epoch)> ReadRootsAsync(CancellationToken cancellation)
     {
-        await using var command = worker.Source.CreateCommand(ReadRoots);
+        await using var command = worker.ForRequest(ReadRoots);
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         var roots = new List<(Guid, long, long)>();
         while (await reader.ReadAsync(cancellation)) roots.Add((reader.GetGuid(0), reader.GetInt64(1), reader.GetInt64(2)));
@@ -188,7 +170,7 @@ internal sealed class WallMemory(WorkerDataSource worker, CommittedWallVersions 
 
     private async Task<Dictionary<Guid, List<WallChange>>> ReadChangesAsync(List<(RootWall Wall, long Version, long From)> behind, CancellationToken cancellation)
     {
-        await using var command = worker.Source.CreateCommand(ReadChanges);
+        await using var command = worker.ForRequest(ReadChanges);
         command.Parameters.Add(new NpgsqlParameter("roots", behind.Select(b => b.Wall.Root).ToArray()));
         command.Parameters.Add(new NpgsqlParameter("after", NpgsqlDbType.Array | NpgsqlDbType.Bigint) { Value = behind.Select(b => b.Wall.Version).ToArray() });
         command.Parameters.Add(new NpgsqlParameter("until", NpgsqlDbType.Array | NpgsqlDbType.Bigint) { Value = behind.Select(b => b.Version).ToArray() });

@@ -39,7 +39,9 @@ internal sealed class AccessTokens(ISharedTokenStore store, TimeProvider clock, 
     private sealed record Held(string AppId, AccessToken Token, DateTimeOffset RenewAt);
 
     private readonly TimeProvider _machine = machine ?? TimeProvider.System;
+#pragma warning disable RS0030 // jitter, no secret
     private readonly Func<double> _jitter = jitter ?? Random.Shared.NextDouble;
+#pragma warning restore RS0030
     private readonly SemaphoreSlim _renewing = new(1, 1);
     private Held? _held;
 

@@ -19,7 +19,7 @@ public sealed class WeChatTokenStoreTests(MigratedDatabase fixture) : IClassFixt
     public Task InitializeAsync()
     {
         _source = NpgsqlDataSource.Create(fixture.Database.Worker);
-        _store = new WeChatTokenStore(new WorkerDataSource(_source), _vault);
+        _store = new WeChatTokenStore(new WorkerDataSource(_source, 30), _vault);
         return Task.CompletedTask;
     }
 

@@ -1,0 +1,145 @@
+using System.Globalization;
+using Backend.Platform.Persistence;
+using Backend.Platform.Security;
+using Backend.Platform.WeChat;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+using Npgsql;
+
+namespace Backend.Platform;
+
+/// <summary>A start that must not happen, with its reason for the operator in Chinese. Names settings, never their values (RL23).</summary>
+internal sealed class StartRefused(string reason, Exception? inner = null) : InvalidOperationException($"拒绝启动：{reason}", inner);
+
+/// <summary>
+/// The service refuses to start where the second wall is not standing (AZ05), where keys or passwords are missing or weak, where personal data would
+/// travel in the clear (BR04), or over another schema than its own; and says why (RL23).
+/// </summary>
+internal sealed class StartupChecks(
+    IServiceProvider services, IConfiguration configuration, IHostEnvironment environment, ILogger<StartupChecks> log)
+{
+    private const string Check = """
+        select r.rolname, r.rolsuper or r.rolbypassrls or r.rolcreaterole or r.rolcreatedb or r.rolreplication or exists (select from pg_auth_members m where m.member = r.oid),
+            (select count(*) from pg_shdepend d where d.refclassid = 'pg_authid'::regclass and d.refobjid = r.oid and d.deptype = 'o'),
+            (select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+             where n.nspname = 'public' and c.relkind = 'r' and c.relrowsecurity and not c.relforcerowsecurity),
+            (select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+             where n.nspname = 'public' and c.relname = 'households' and c.relrowsecurity and c.relforcerowsecurity)
+        from pg_roles r where r.rolname = current_user;
+        select c.relname || '.' || a.attname from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+        where n.nspname = 'public' and c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped
+        """;
+
+    public async Task RunAsync(CancellationToken cancellation)
+    {
+        CheckPlatform();
+        if (!IsTrial) CheckTransport();
+        // Making them reads the keys.
+        services.GetRequiredService<Vault>();
+        services.GetRequiredService<Tokens>();
+
+        var app = await CheckDatabaseAsync("App", services.GetRequiredService<AppDataSource>().Source, cancellation);
+        var worker = await CheckDatabaseAsync("Worker", services.GetRequiredService<WorkerDataSource>().Source, cancellation);
+        if (app == worker) throw new StartRefused($"ConnectionStrings:App 与 ConnectionStrings:Worker 使用了同一数据库角色 {app}，应分别为 backend_app 与 backend_worker。");
+        log.LogInformation("Row level security is forced; the roles own nothing and cannot pass it.");
+    }
+
+    /// <summary>A developer's machine, the tests and the benchmarks: everything on loopback, without certificates.</summary>
+    private bool IsTrial => environment.EnvironmentName is "Local" or "Test" or "Bench";
+
+    /// <summary>An image without time zones or ICU would shift every day and garble every order (BR03).</summary>
+    private static void CheckPlatform()
+    {
+        try
+        {
+            var noon = new DateTimeOffset(2026, 1, 1, 12, 0, 0, TimeSpan.Zero);
+            if (TimeZoneInfo.FindSystemTimeZoneById("Asia/Shanghai").GetUtcOffset(noon) != TimeSpan.FromHours(8)) throw new TimeZoneNotFoundException();
+        }
+        catch (Exception e) when (e is TimeZoneNotFoundException or InvalidTimeZoneException)
+        {
+            throw new StartRefused("系统缺少时区数据（tzdata），无法得到 Asia/Shanghai。", e);
+        }
+
+        try
+        {
+            // By sound bo comes before zhang; by code point it does not.
+            if (CultureInfo.GetCultureInfo("zh-CN").CompareInfo.Compare("波", "张") >= 0) throw new CultureNotFoundException();
+        }
+        catch (CultureNotFoundException e)
+        {
+            throw new StartRefused("系统缺少 ICU，或设置了 DOTNET_SYSTEM_GLOBALIZATION_INVARIANT，中文无法按拼音排序。", e);
+        }
+    }
+
+    /// <summary>TLS with the certificate checked, to the database and to WeChat (BR04). A Unix socket leaves no machine.</summary>
+    private void CheckTransport()
+    {
+        foreach (var name in (string[])["App", "Worker", "Direct"])
+        {
+            if (configuration.GetConnectionString(name) is not { } text) continue;
+            var settings = PersistenceRegistration.Parse(name, text);
+            if (settings.SslMode != SslMode.VerifyFull && settings.Host?.StartsWith('/') != true)
+                throw new StartRefused($"ConnectionStrings:{name} 应为 SSL Mode=VerifyFull，使数据库连接加密并核对证书 (BR04)。");
+        }
+
+        if (services.GetRequiredService<IOptions<WeChatOptions>>().Value.BaseAddress.Scheme != Uri.UriSchemeHttps)
+            throw new StartRefused("WeChat:BaseAddress 应为 https 地址 (BR04)。");
+    }
+
+    private async Task<string> CheckDatabaseAsync(string name, NpgsqlDataSource source, CancellationToken cancellation)
+    {
+        try
+        {
+            await using var command = source.CreateCommand(Check);
+            // A cold server may take its time once.
+            command.CommandTimeout = 30;
+            await using var reader = await command.ExecuteReaderAsync(cancellation);
+            await reader.ReadAsync(cancellation);
+            var role = reader.GetString(0);
+            if (reader.GetBoolean(1)) throw new StartRefused($"ConnectionStrings:{name} 的数据库角色 {role} 权限过大：可绕过行级安全、可建角色或数据库，或是其他角色的成员 (AZ05)。");
+            if (reader.GetInt64(2) > 0) throw new StartRefused($"ConnectionStrings:{name} 的数据库角色 {role} 拥有数据库对象，应一无所有 (AZ05)。");
+            var unforced = reader.GetInt64(3) > 0 || reader.GetInt64(4) == 0;
+
+            await reader.NextResultAsync(cancellation);
+            var columns = new HashSet<string>(StringComparer.Ordinal);
+            while (await reader.ReadAsync(cancellation)) columns.Add(reader.GetString(0));
+            // A newer schema is welcome: the old version serves on while the new one is rolled out (RL20).
+            var missing = Columns().Where(c => !columns.Contains(c)).Take(3).ToList();
+            if (missing.Count > 0) throw new StartRefused($"数据库结构与本版本不符，缺少 {string.Join("、", missing)} 等，请先执行 admin migrate。");
+            if (unforced) throw new StartRefused("行级安全未强制启用，请先执行 admin migrate (AZ05)。");
+            return role;
+        }
+        catch (NpgsqlException e)
+        {
+            throw new StartRefused($"ConnectionStrings:{name} 无法连接数据库（{(e as PostgresException)?.SqlState ?? e.InnerException?.GetType().Name ?? "NpgsqlException"}）。", e);
+        }
+    }
+
+    /// <summary>Every column that this version's model names.</summary>
+    private List<string> Columns()
+    {
+        using var db = services.GetRequiredService<BackendDbFactory>().ForWorker();
+        return [.. db.Model.GetRelationalModel().Tables.SelectMany(t => t.Columns.Select(c => $"{t.Name}.{c.Name}"))];
+    }
+}
+
+internal static class RefusableStart
+{
+    /// <summary>Runs until it is stopped. A refused start ends with 1 and one line that an operator understands, not with a stack trace.</summary>
+    public static async Task<int> RunOrRefuseAsync(this WebApplication app)
+    {
+        try
+        {
+            // Before the host starts, which would log the stack trace of what it fails on.
+            app.Services.GetService<IStartupValidator>()?.Validate();
+            await app.Services.GetRequiredService<StartupChecks>().RunAsync(CancellationToken.None);
+            await app.RunAsync();
+            return 0;
+        }
+        catch (Exception e) when (e is StartRefused or OptionsValidationException)
+        {
+            await Console.Error.WriteLineAsync(e is StartRefused ? e.Message : $"拒绝启动：{e.Message}");
+            return 1;
+        }
+    }
+}
