@@ -27,7 +27,7 @@ LAUNCHER := local/bin/$(CONFIGURATION)/net10.0/Local.dll
 # `dotnet build` would print a summary each time; this is the same build without it.
 BUILD := dotnet msbuild -restore -nologo -verbosity:quiet -terminalLogger:off -property:Configuration=$(CONFIGURATION)
 
-.PHONY: run test reset check contract migration prove bench web
+.PHONY: run test reset check contract migration prove bench sbom advisories web
 
 ## 启动 PostgreSQL、演示片区、微信沙箱与 api；再次启动保留数据。PORT=6080 换端口，AS_OF=2026-11-20 指定演示日期
 run:
@@ -60,6 +60,15 @@ check:
 contract:
 	@$(BUILD) tests
 	@WRITE_CONTRACT=1 dotnet test tests --no-build -c $(CONFIGURATION) --filter FullyQualifiedName~Backend.Tests.Contract
+
+## 写出软件物料清单 artifacts/sbom/backend.cdx.json
+sbom:
+	@$(BUILD) api
+	@bash local/sbom.sh artifacts/sbom
+
+## 核对依赖的已知漏洞；查不到时说“未核对”
+advisories:
+	@bash local/advisories.sh
 
 ## 新增一个数据库迁移：make migration NAME=AddVisits
 migration:

@@ -35,6 +35,7 @@ internal sealed class ChildProcess : IDisposable
         List<string> words = [.. Guard(options), .. options.LogFile is null ? command : IntoFile(options.LogFile, command)];
         info.FileName = words[0];
         foreach (var word in words.Skip(1)) info.ArgumentList.Add(word);
+        if (options.OnlyEnvironment) info.Environment.Clear();
         foreach (var (name, value) in options.Environment) info.Environment[name] = value;
 
         var process = new Process { StartInfo = info };
@@ -178,6 +179,8 @@ internal sealed record ChildOptions
     public string WorkingDirectory { get; init; } = "/";
     public UnixUser? User { get; init; }
     public IReadOnlyDictionary<string, string?> Environment { get; init; } = new Dictionary<string, string?>();
+    /// <summary>Nothing of the parent's own environment.</summary>
+    public bool OnlyEnvironment { get; init; }
     public Action<string>? Output { get; init; }
     public string? LogFile { get; init; }
     public UnixSignal WhenParentDies { get; init; } = UnixSignal.Term;

@@ -5,12 +5,15 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 configuration=${CONFIGURATION:-Debug}
 results=artifacts/tests
-rm -rf "$results"
+rm -rf "$results" artifacts/figures.txt
 mkdir -p "$results"
 status=0
 
 echo "编译全部项目（首次会下载 NuGet 包）…"
 dotnet msbuild Backend.sln -restore -nologo -verbosity:quiet -terminalLogger:off -property:Configuration="$configuration" -property:RestoreLockedMode=true
+
+# Told, not judged: what the feeds learned since yesterday is no fault of this commit. `make advisories` judges.
+bash local/advisories.sh || true
 
 CHROMIUM=$(bash local/browser.sh "tests/bin/$configuration/net10.0")
 export CHROMIUM
@@ -33,6 +36,12 @@ dotnet test Backend.sln --no-build -c "$configuration" --blame --logger trx --re
 dotnet_count() { { grep -ho '<Counters [^>]*>' "$results"/*.trx || true; } | { grep -o " $1=\"[0-9]*\"" || true; } | tr -dc '0-9\n' | awk '{ sum += $1 } END { print sum + 0 }'; }
 # Node's runner ends with lines such as: ℹ pass 27
 node_count() { awk -v word="$1" '$2 == word && $1 ~ /^(ℹ|#)$/ && $3 ~ /^[0-9]+$/ { sum += $3 } END { print sum + 0 }' "$results"/*.log; }
+
+# What the long proofs measured, in full size the point of it all (tests/Support/Figures.cs).
+if [ -f artifacts/figures.txt ]; then
+  echo "证明的数字（${PROOF_SIZE:-small}）："
+  sed 's/^/  /' artifacts/figures.txt
+fi
 
 passed=$(( $(dotnet_count passed) + $(node_count pass) ))
 failed=$(( $(dotnet_count failed) + $(dotnet_count error) + $(dotnet_count timeout) + $(dotnet_count aborted) + $(node_count fail) + $(node_count cancelled) ))
