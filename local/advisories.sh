@@ -39,7 +39,7 @@ fi
 registry=${NPM_REGISTRY:-https://registry.npmjs.org/}
 for folder in web local/postgres miniprogram-contract; do
   [ -f "$folder/package-lock.json" ] || continue
-  npm audit --prefix "$folder" --registry "$registry" --fetch-retries=0 --fetch-timeout=10000 --json >"$found.json" 2>/dev/null || true
+  (cd "$folder" && npm audit --registry "$registry" --fetch-retries=0 --fetch-timeout=10000 --json) >"$found.json" 2>/dev/null || true
   if ! grep -q '"auditReportVersion"' "$found.json"; then
     echo "安全公告（npm，$folder）：未核对（$registry 不可达，或不提供漏洞信息）"
   else

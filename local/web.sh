@@ -10,7 +10,8 @@ build() {
   shift 2
   if [ ! -f "$folder/node_modules/.package-lock.json" ] || [ "$folder/package-lock.json" -nt "$folder/node_modules/.package-lock.json" ]; then
     echo "安装${name}的构建工具（npm ci）…"
-    npm ci --prefix "$folder" --loglevel=error
+    # In the folder, not with --prefix: that would also move npm's global configuration there, and with it a machine's certificates.
+    (cd "$folder" && npm ci --loglevel=error)
     touch "$folder/node_modules/.package-lock.json"
   fi
   if [ ! -f "$stamp" ] || [ -n "$(find "$@" \( -name node_modules -o -name dist -o -name miniprogram_dist -o -name generated \) -prune -o -type f -newer "$stamp" -print -quit)" ]; then

@@ -26,7 +26,7 @@ async function project(folder) {
 }
 
 test("WeChat's packer takes the package, and what it makes loads in a bare realm", async () => {
-  const installing = spawnSync("npm", ["ci", "--prefix", "packer", "--loglevel=error"], { cwd: here, encoding: "utf8" });
+  const installing = spawnSync("npm", ["ci", "--loglevel=error"], { cwd: `${here}/packer`, encoding: "utf8" });
   assert.equal(installing.status, 0, installing.stderr);
   const ci = createRequire(`${here}packer/`)("miniprogram-ci");
   const folder = await mkdtemp(join(tmpdir(), "packed-"));

@@ -1,51 +1,73 @@
 using System.Collections.Concurrent;
+using System.Text.Json;
 using Backend.Platform;
 using Backend.Platform.Security;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.Extensions.Options;
+using JsonOptions = Microsoft.AspNetCore.Http.Json.JsonOptions;
 
 namespace Backend.Features.Wall;
 
 /// <summary>
-/// Answers <c>GET …/wall</c> before routing, sign-in and every other work, for a caller whom <see cref="ReadWall"/> has let in with the very same
-/// credentials, as long as her token lasts and her rights are the same object: any change of rights, the end of a session and midnight make
-/// another one (RightsCache), and then the long way decides anew. No SQL, nothing computed: an unchanged wall is a comparison of two texts.
-/// It stands before the limits by account too: counting such an answer would cost more than giving it.
+/// Answers <c>GET …/wall</c> and <c>…/wall/changes</c> before routing, sign-in and every other work, for a caller whom the operation itself has let in
+/// with the very same credentials, as long as her token lasts and her rights are the same object: any change of rights, the end of a session and
+/// midnight make another one (RightsCache), and then the long way decides anew. No SQL, nothing computed: an unchanged wall is a comparison of two
+/// texts. It stands before the limits by account too: counting such an answer would cost more than giving it.
 /// </summary>
-internal sealed class AnswerReadyWalls(ReadyWalls walls, RightsCache cache, TimeProvider clock, IHostEnvironment environment) : IMiddleware
+internal sealed class AnswerReadyWalls(ReadyWalls walls, RightsCache cache, TimeProvider clock, IHostEnvironment environment, IOptions<JsonOptions> json) : IMiddleware
 {
-    private const string Before = "/api/v1/grid-nodes/", After = "/wall";
+    public const string Wall = "/wall", Changes = "/wall/changes";
+
+    private const string Before = "/api/v1/grid-nodes/";
     private const int MaxEntries = 50_000, IdLength = 36;
 
-    private readonly ConcurrentDictionary<(string Credentials, Guid Node), Admission> _admissions = new();
+    private readonly ConcurrentDictionary<(string Credentials, Guid Node, string Operation), Admission> _admissions = new();
 
     private sealed record Admission(Rights Rights, DateTimeOffset Until);
 
-    /// <summary>Remembers that these credentials may see this node's wall by these rights.</summary>
-    public void LetIn(HttpContext http, Guid node, Rights rights)
+    /// <summary>Remembers that these credentials may do this with this node by these rights.</summary>
+    public void LetIn(HttpContext http, Guid node, string operation, Rights rights)
     {
         if (Credentials(http.Request) is not { } credentials) return;
         if (_admissions.Count >= MaxEntries) _admissions.Clear();
         var until = http.Features.Get<IAuthenticateResultFeature>()?.AuthenticateResult?.Properties?.ExpiresUtc ?? DateTimeOffset.MaxValue;
-        _admissions[(credentials, node)] = new Admission(rights, until);
+        _admissions[(credentials, node, operation)] = new Admission(rights, until);
     }
 
     public Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
-        if (Find(context.Request) is not { } wall) return next(context);
+        var request = context.Request;
+        if (!IsWall(request, out var node, out var operation) || Find(request, node, operation) is not { } wall) return next(context);
+        if (operation == Wall)
+        {
+            SafeHeaders.Add(context.Response.Headers, environment);
+            return ReadyAnswer.WriteAsync(context, wall);
+        }
+
+        // One parameter and no other: whatever else stands there is for the long way to judge.
+        if (request.Query is not { Count: 1 } query || query["after"] is not [{ } after] || ReadWallChanges.Ready(wall, after) is not { } changes) return next(context);
         SafeHeaders.Add(context.Response.Headers, environment);
-        return ReadyAnswer.WriteAsync(context, wall);
+        var bytes = JsonSerializer.SerializeToUtf8Bytes(changes, json.Value.SerializerOptions);
+        context.Response.Headers.CacheControl = "no-store";
+        context.Response.ContentType = ReadyAnswer.JsonType;
+        context.Response.ContentLength = bytes.Length;
+        return context.Response.Body.WriteAsync(bytes, context.RequestAborted).AsTask();
     }
 
-    private ReadyWall? Find(HttpRequest request)
+    private static bool IsWall(HttpRequest request, out Guid node, out string operation)
     {
-        var path = request.Path.Value;
-        if (path is null || path.Length != Before.Length + IdLength + After.Length || !HttpMethods.IsGet(request.Method)
-            || !path.StartsWith(Before, StringComparison.Ordinal) || !path.EndsWith(After, StringComparison.Ordinal)
-            || !Guid.TryParseExact(path.AsSpan(Before.Length, IdLength), "D", out var node)
-            || Credentials(request) is not { } credentials || !_admissions.TryGetValue((credentials, node), out var admission)) return null;
+        (node, operation) = (default, "");
+        if (request.Path.Value is not { Length: > 0 } path || !HttpMethods.IsGet(request.Method) || !path.StartsWith(Before, StringComparison.Ordinal)) return false;
+        operation = path.Length == Before.Length + IdLength + Wall.Length ? Wall : path.Length == Before.Length + IdLength + Changes.Length ? Changes : "";
+        return operation.Length > 0 && path.EndsWith(operation, StringComparison.Ordinal) && Guid.TryParseExact(path.AsSpan(Before.Length, IdLength), "D", out node);
+    }
+
+    private ReadyWall? Find(HttpRequest request, Guid node, string operation)
+    {
+        if (Credentials(request) is not { } credentials || !_admissions.TryGetValue((credentials, node, operation), out var admission)) return null;
         if (admission.Until > clock.GetUtcNow() && cache.TryGet(admission.Rights.SessionId, out var rights) && ReferenceEquals(rights, admission.Rights))
             return walls.Find(node);
-        _admissions.TryRemove((credentials, node), out _);
+        _admissions.TryRemove((credentials, node, operation), out _);
         return null;
     }
 

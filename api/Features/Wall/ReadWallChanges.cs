@@ -44,7 +44,8 @@ internal static class ReadWallChanges
         """;
 
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
-        Guid id, [Required(ErrorMessage = "请给出 after")] string after, GridMap map, WallMemory memory, AppDataSource source, CurrentAccount me, CancellationToken cancellation)
+        Guid id, [Required(ErrorMessage = "请给出 after")] string after,
+        GridMap map, ReadyWalls walls, WallMemory memory, AppDataSource source, CurrentAccount me, AnswerReadyWalls repeats, HttpContext http, CancellationToken cancellation)
     {
         if (WallVersion.Parse(after) is not { } since)
             return Problems.Invalid.Result(new Dictionary<string, string[]> { ["after"] = ["不是版本号"] });
@@ -52,14 +53,22 @@ internal static class ReadWallChanges
         if (grid.Find(id, me.Current) is not { } place) return Problems.NotFound.Result();
         // The version may come from another replica, which was ahead of this one.
         var now = await memory.ReadAsync(grid.RootsOf(place), since.Numbers, cancellation);
-        if (since.Epoch != now.Epoch || since.Numbers.Count != now.Walls.Count || since.Numbers.Zip(now.Walls).Any(p => p.First < p.Second.HistoryFrom || p.First > p.Second.Version))
-            return Problems.WallHistoryGone.Result();
-
-        var page = since.Numbers.Zip(now.Walls).All(p => p.First >= p.Second.Changes.Start)
+        if (!Reaches(since, now, wall => wall.HistoryFrom)) return Problems.WallHistoryGone.Result();
+        await walls.OfAsync(grid, place, cancellation);
+        repeats.LetIn(http, id, AnswerReadyWalls.Changes, me.Rights);
+        var page = Reaches(since, now, wall => wall.Changes.Start)
             ? InMemory(place, since, now)
             : await InHistoryAsync(grid, place, since, now, source, me, cancellation);
         return TypedResults.Ok(Answer(page, since, now));
     }
+
+    /// <summary>The changes of a wall that is ready, when memory reaches back to that version; else null, and <see cref="Handle"/> finds out why.</summary>
+    public static Response? Ready(ReadyWall wall, string after) =>
+        WallVersion.Parse(after) is { } since && Reaches(since, wall.Now, w => w.Changes.Start) ? Answer(InMemory(wall.Place, since, wall.Now), since, wall.Now) : null;
+
+    /// <summary>Whether a version is one of these walls, not before where they begin and not after where they stand.</summary>
+    private static bool Reaches(WallVersion since, WallsNow now, Func<RootWall, long> begins) =>
+        since.Epoch == now.Epoch && since.Numbers.Count == now.Walls.Count && since.Numbers.Zip(now.Walls).All(p => p.First >= begins(p.Second) && p.First <= p.Second.Version);
 
     private static Page InMemory(GridPlace place, WallVersion since, WallsNow now)
     {

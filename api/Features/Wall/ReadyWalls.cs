@@ -49,15 +49,14 @@ internal sealed class ReadyWall
     /// <summary>四色 in two bits a tile; the order of the tiles is the layout. Asked for with or without its version.</summary>
     public const string CompactType = "application/vnd.backend.wall-tiers", CompactContentType = CompactType + "; v=1";
 
-    private readonly GridPlace _place;
     private readonly Lazy<WallTile[]> _tiles;
     private readonly Lazy<byte[]> _json, _brotli, _compact, _layout;
     private readonly Lazy<string> _layoutVersion;
 
     public ReadyWall(GridPlace place, WallsNow now, JsonSerializerOptions json)
     {
-        _place = place;
-        Walls = now.Walls;
+        Place = place;
+        Now = now;
         Version = now.Version.ToString();
         var numbers = Version[(now.Epoch.Length + 1)..];
         JsonTag = $"W/\"{now.Epoch}.json.staff.{numbers}\"";
@@ -71,7 +70,11 @@ internal sealed class ReadyWall
         _compact = new Lazy<byte[]>(Pack);
     }
 
-    public IReadOnlyList<RootWall> Walls { get; }
+    public GridPlace Place { get; }
+
+    public WallsNow Now { get; }
+
+    public IReadOnlyList<RootWall> Walls => Now.Walls;
 
     public string Version { get; }
 
@@ -92,7 +95,7 @@ internal sealed class ReadyWall
 
     public bool IsOf(GridPlace place, IReadOnlyList<RootWall> walls)
     {
-        if (_place.Path != place.Path || Walls.Count != walls.Count) return false;
+        if (Place.Path != place.Path || Walls.Count != walls.Count) return false;
         for (var i = 0; i < walls.Count; i++)
             if (!ReferenceEquals(Walls[i], walls[i])) return false;
         return true;
@@ -138,7 +141,9 @@ internal sealed class ReadyWall
 /// <summary>A ready wall as an answer: 304, compact, brotli or plain, by what the request accepts.</summary>
 internal static class ReadyAnswer
 {
-    private const string CacheControl = "private, no-cache", Vary = "Accept, Accept-Encoding, Authorization, Cookie", JsonType = "application/json; charset=utf-8";
+    public const string JsonType = "application/json; charset=utf-8";
+
+    private const string CacheControl = "private, no-cache", Vary = "Accept, Accept-Encoding, Authorization, Cookie";
 
     public static Task WriteAsync(HttpContext http, ReadyWall wall)
     {
