@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
+using Backend.Platform;
 using Backend.Platform.Security;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Mvc.Testing;
@@ -45,11 +46,14 @@ internal sealed class Api : IAsyncDisposable
     /// <summary>What the api logged as an error; a test that did not expect one shows it.</summary>
     public IReadOnlyCollection<string> Errors => _factory.Errors;
 
-    public static Task<Api> StartAsync(PostgresDatabase database, IReadOnlyDictionary<string, string?>? settings = null)
+    public static async Task<Api> StartAsync(PostgresDatabase database, IReadOnlyDictionary<string, string?>? settings = null)
     {
         var api = new Api(database, settings ?? new Dictionary<string, string?>());
         api._factory.StartServer();
-        return Task.FromResult(api);
+        if (api.Address.Port != 0) return api;
+        // The factory takes a refused start for a started one. Asked again, the checks say why.
+        await using (api) await api.Services.GetRequiredService<StartupChecks>().RunAsync(CancellationToken.None);
+        throw new InvalidOperationException("The api refused to start, and no longer says why.");
     }
 
     /// <summary>A client without a session.</summary>

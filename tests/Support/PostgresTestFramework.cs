@@ -13,8 +13,13 @@ namespace Backend.Tests.Support;
 /// </summary>
 public sealed class PostgresTestFramework(IMessageSink messages) : XunitTestFramework(messages)
 {
-    protected override ITestFrameworkExecutor CreateExecutor(AssemblyName assemblyName) =>
-        new Executor(assemblyName, SourceInformationProvider, DiagnosticMessageSink);
+    protected override ITestFrameworkExecutor CreateExecutor(AssemblyName assemblyName)
+    {
+        // On two cores the pool begins with two threads and adds one or two a second: a test that computes for a minute would hold up
+        // every other test's servers, stubs and clients in this process until their time limits say so.
+        ThreadPool.SetMinThreads(64, 64);
+        return new Executor(assemblyName, SourceInformationProvider, DiagnosticMessageSink);
+    }
 
     private sealed class Executor(AssemblyName assemblyName, ISourceInformationProvider source, IMessageSink diagnostics)
         : XunitTestFrameworkExecutor(assemblyName, source, diagnostics)
