@@ -42,12 +42,6 @@ internal sealed class WallMemory(WorkerDataSource worker, CommittedWallVersions 
     /// <param name="Walls">By root.</param>
     private sealed record State(long Pass, long CaughtUp, string Epoch, Dictionary<Guid, RootWall> Walls);
 
-    /// <summary>How often walls were read whole; for the tests of what costs grow with.</summary>
-    public int WholeReads { get; private set; }
-
-    /// <summary>The walls of these roots if they may be answered from memory now, else null. Never any SQL.</summary>
-    public WallsNow? Find(IReadOnlyList<Guid> roots) => _state is { } state && IsFresh(state) ? Of(state, roots, null) : null;
-
     /// <summary>Whether a wall that was given out is still the newest that may be answered.</summary>
     public bool IsCurrent(RootWall wall) =>
         _state is { } state && IsFresh(state) && state.Walls.GetValueOrDefault(wall.Root) == wall && wall.Version >= committed.Of(wall.Root);
@@ -138,7 +132,6 @@ internal sealed class WallMemory(WorkerDataSource worker, CommittedWallVersions 
 
     private async Task<List<RootWall>> ReadWallsAsync(List<Guid> roots, CancellationToken cancellation)
     {
-        WholeReads++;
         await using var command = worker.Source.CreateCommand(ReadWalls);
         command.Parameters.Add(new NpgsqlParameter("roots", roots.ToArray()));
         await using var reader = await command.ExecuteReaderAsync(cancellation);
