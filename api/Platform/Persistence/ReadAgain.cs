@@ -10,6 +10,8 @@ namespace Backend.Platform.Persistence;
 /// </summary>
 internal sealed class ReadAgain(RequestDelegate next, IServiceScopeFactory scopes, AppDataSource app, WorkerDataSource worker)
 {
+    private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(25);
+
     public async Task InvokeAsync(HttpContext http)
     {
         try
@@ -28,9 +30,11 @@ internal sealed class ReadAgain(RequestDelegate next, IServiceScopeFactory scope
 
     private async Task AgainAsync(HttpContext http)
     {
-        // Where one connection died, the idle ones of both roles are likely dead too, and there is only this one repeat.
+        // Where one connection died, the idle ones of both roles are likely dead too, and there is only this one repeat. A Clear that meets another
+        // one under way, be it Npgsql's own, returns at once, while dead connections are still in the pool: it takes a breath to end.
         app.Source.Clear();
         worker.Source.Clear();
+        await Task.Delay(Breath, http.RequestAborted);
         // As the request was before routing and authentication looked at it.
         http.Response.Clear();
         http.SetEndpoint(null);
