@@ -67,7 +67,7 @@ internal sealed class Shutdown(IHostApplicationLifetime lifetime, IServiceProvid
     /// <summary>The polite close of the hub protocol, which allows the client to reconnect; asked again of whoever connects meanwhile.</summary>
     private static async Task AskToReconnectAsync(LiveConnections connections)
     {
-        for (var began = TimeProvider.System.GetTimestamp(); connections.Count > 0 && TimeProvider.System.GetElapsedTime(began) < HubLimit; await Task.Delay(20))
+        for (var began = TimeProvider.System.GetTimestamp(); connections.Open > 0 && TimeProvider.System.GetElapsedTime(began) < HubLimit; await Task.Delay(20))
             foreach (var connection in connections.All()) connection.Context.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
     }
 }

@@ -37,12 +37,30 @@ internal sealed class LiveConnections(IOptions<RealtimeOptions> options)
     private readonly Dictionary<string, LiveConnection> _connections = [];
     private readonly Dictionary<Guid, int> _accounts = [];
     private readonly Dictionary<string, int> _groups = [];
+    private int _open;
+
+    /// <summary>Requests to the hub that have not ended: the connections, and those whose rights are still being read.</summary>
+    public int Open => Volatile.Read(ref _open);
 
     public int Count
     {
         get
         {
             lock (_lock) return _connections.Count;
+        }
+    }
+
+    /// <summary>Serves one request to the hub, for as long as its connection lasts.</summary>
+    public async Task ServeAsync(HttpContext http, RequestDelegate hub)
+    {
+        Interlocked.Increment(ref _open);
+        try
+        {
+            await hub(http);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _open);
         }
     }
 

@@ -42,6 +42,7 @@ internal static class RealtimeRegistration
         var limit = app.Services.GetRequiredService<IOptions<RealtimeOptions>>().Value.SendLimit;
         // The framework compares a token's end with the machine's clock. Under another clock (tests) only ReachWatch does.
         var machineTime = app.Services.GetRequiredService<TimeProvider>() == TimeProvider.System;
+        var connections = app.Services.GetRequiredService<LiveConnections>();
         var hub = app.MapHub<LiveHub>(Authentication.HubPath, o =>
         {
             o.Transports = HttpTransportType.WebSockets;
@@ -55,7 +56,7 @@ internal static class RealtimeRegistration
         hub.Add(endpoint =>
         {
             var inner = endpoint.RequestDelegate!;
-            endpoint.RequestDelegate = http => http.User.Identity?.IsAuthenticated == true ? inner(http) : http.ChallengeAsync();
+            endpoint.RequestDelegate = http => http.User.Identity?.IsAuthenticated == true ? connections.ServeAsync(http, inner) : http.ChallengeAsync();
         });
     }
 }
