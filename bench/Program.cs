@@ -35,7 +35,7 @@ try
             await stage.Small.QuietAsync(stop.Token);
             return await row.MeasureAsync(stage, warmUp, stop.Token);
         }
-        catch (Exception failure) when (failure is Refusal or HttpRequestException or System.Net.Sockets.SocketException or Npgsql.NpgsqlException)
+        catch (Exception failure) when (failure is Refusal or HttpRequestException or System.Net.Sockets.SocketException or Npgsql.NpgsqlException or Microsoft.Playwright.PlaywrightException or TimeoutException)
         {
             Say($"  {row.Id} 没有测成：{failure.Message}");
             return [new Result(row.Id, row.Work, "–", "–", "not measured", "–", Met: false)];

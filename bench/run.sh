@@ -8,4 +8,6 @@ bash local/web.sh
 echo "编译并发布（Release）…"
 dotnet msbuild bench -restore -nologo -verbosity:quiet -terminalLogger:off -property:Configuration=Release
 dotnet publish api --no-restore --nologo --verbosity quiet -c Release -o "$LOCAL_FOLDER/api"
+CHROMIUM=$(bash local/browser.sh bench/bin/Release/net10.0)
+export CHROMIUM
 exec dotnet bench/bin/Release/net10.0/Bench.dll

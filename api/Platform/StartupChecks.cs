@@ -18,6 +18,8 @@ internal sealed class StartRefused(string reason, Exception? inner = null) : Inv
 internal sealed class StartupChecks(
     IServiceProvider services, IConfiguration configuration, IHostEnvironment environment, ILogger<StartupChecks> log)
 {
+    private const int WarmConnections = 8;
+
     private const string Check = """
         select r.rolname, r.rolsuper or r.rolbypassrls or r.rolcreaterole or r.rolcreatedb or r.rolreplication or exists (select from pg_auth_members m where m.member = r.oid),
             (select count(*) from pg_shdepend d where d.refclassid = 'pg_authid'::regclass and d.refobjid = r.oid and d.deptype = 'o'),
@@ -86,6 +88,23 @@ internal sealed class StartupChecks(
             throw new StartRefused("WeChat:BaseAddress 应为 https 地址 (BR04)。");
     }
 
+    /// <summary>
+    /// Connections in the pool before anybody comes. Opened by all background services and the first requests at once, in a process that has just
+    /// started, they would exceed the limit of a connect (<see cref="DatabaseLimits"/>), which is for one that runs.
+    /// </summary>
+    private static async Task WarmAsync(NpgsqlDataSource source, CancellationToken cancellation)
+    {
+        var open = new List<NpgsqlConnection>();
+        try
+        {
+            while (open.Count < WarmConnections) open.Add(await source.OpenConnectionAsync(cancellation));
+        }
+        finally
+        {
+            foreach (var connection in open) await connection.DisposeAsync();
+        }
+    }
+
     private async Task<string> CheckDatabaseAsync(string name, NpgsqlDataSource source, CancellationToken cancellation)
     {
         try
@@ -107,6 +126,7 @@ internal sealed class StartupChecks(
             var missing = Columns().Where(c => !columns.Contains(c)).Take(3).ToList();
             if (missing.Count > 0) throw new StartRefused($"数据库结构与本版本不符，缺少 {string.Join("、", missing)} 等，请先执行 admin migrate。");
             if (unforced) throw new StartRefused("行级安全未强制启用，请先执行 admin migrate (AZ05)。");
+            await WarmAsync(source, cancellation);
             return role;
         }
         catch (NpgsqlException e)

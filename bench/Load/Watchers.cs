@@ -146,9 +146,8 @@ internal sealed class Watchers : IAsyncDisposable
             if (!isSignalR) return watcher;
 
             await socket.SendAsync(Handshake, cancellation);
-            // {}\x1e as one frame of three bytes.
+            // {}\x1e, and in the same frame perhaps what the hub said at once: taken as a frame like all others.
             while (watcher.Unread.IndexOf((byte)0x1e) < 0) await watcher.FillAsync(cancellation);
-            watcher.Drop(watcher.Unread.IndexOf((byte)0x1e) + 1);
             return watcher;
         }
 

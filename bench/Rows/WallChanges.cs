@@ -25,6 +25,8 @@ internal sealed class WallChanges : Row
         var district = stage.Small;
         var reddening = new Reddening(district);
         for (var i = 0; i < Recent; i++) await reddening.OneAsync(cancellation);
+        // Their notices and messages go out meanwhile.
+        await district.QuietAsync(cancellation);
         var wall = await district.ReadAsync($"/api/v1/grid-nodes/{district.Community}/wall", district.Staff[0], cancellation);
         var version = wall.GetProperty("version").GetString()!;
         var dot = version.LastIndexOf('.');

@@ -1,12 +1,20 @@
 // A small stand-in for the api, for work on the wall alone: `npm run dev`. It keeps the promises that the page relies on (versions without
 // gaps, a change feed, 410 below its history, single-use tickets, one cookie a wall) and nothing else: no database, no rights, no rules.
-// Invented households. `--lively` changes one every few seconds; POST /dev/change {door, tier, state} changes one now.
+// Invented households, `--households` of them. `--lively` changes one every few seconds, `--changes` so many a second; POST /dev/change {door,
+// tier, state} changes one now.
 import { createHash, randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { parseArgs } from "node:util";
 
-const { values: options } = parseArgs({ options: { port: { type: "string", default: "5180" }, lively: { type: "boolean", default: false } } });
+const { values: options } = parseArgs({
+  options: {
+    port: { type: "string", default: "5180" },
+    households: { type: "string", default: "2802" },
+    lively: { type: "boolean", default: false },
+    changes: { type: "string", default: "0" },
+  },
+});
 const wwwroot = new URL("../../api/wwwroot/", import.meta.url);
 const END = "\u001e";
 const DAY = 86_400_000;
@@ -44,16 +52,21 @@ function household(floor, door) {
 
 /** Thirteen buildings of different shape, as a community has them: [units, rooms a unit, floors]. */
 const SHAPES = [...Array(6).fill([3, 6, 12]), [3, 3, 24], [3, 3, 24], ...Array(3).fill([3, 6, 13]), [5, 4, 11], [4, 4, 16]];
-const AREAS = [["a1", "铜源一片区", [1, 2, 3]], ["a2", "铜源二片区", [4, 5, 6]], ["a3", "铜源三片区", [7, 8, 9]], ["a4", "铜源四片区", [10, 11, 12, 13]]];
+const AREAS = [[1, 2, 3], [4, 5, 6], [7, 8, 9], [10, 11, 12, 13]];
 
 {
-  let doors = SHAPES.reduce((sum, [units, rooms, floors]) => sum + units * rooms * floors, 0);
-  let empty = doors - 2802;
-  for (const [code, name, buildings] of AREAS) {
-    node(name, "area", `dc.td.ty.${code}`);
-    for (const building of buildings) {
-      const path = `dc.td.ty.${code}.b${building}`;
-      const [units, rooms, floors] = SHAPES[building - 1];
+  const wanted = Number(options.households);
+  const each = SHAPES.reduce((sum, [units, rooms, floors]) => sum + units * rooms * floors, 0);
+  const copies = Math.ceil(wanted / each);
+  let doors = each * copies;
+  let empty = doors - wanted;
+  for (let area = 0; area < AREAS.length * copies; area++) {
+    const copy = Math.floor(area / AREAS.length);
+    node(`铜源${area + 1}片区`, "area", `dc.td.ty.a${area + 1}`);
+    for (const shape of AREAS[area % AREAS.length]) {
+      const building = copy * SHAPES.length + shape;
+      const path = `dc.td.ty.a${area + 1}.b${building}`;
+      const [units, rooms, floors] = SHAPES[shape - 1];
       node(`${building}栋`, "building", path);
       for (let story = 1; story <= floors; story++) {
         const floor = node(`${building}栋${story}层`, "floor", `${path}.f${story}`);
@@ -266,14 +279,19 @@ const server = createServer(async (request, response) => {
 server.on("upgrade", accept);
 server.listen(Number(options.port), "127.0.0.1", () => console.log(`listening on http://127.0.0.1:${server.address().port}/`));
 
-if (options.lively) {
-  const all = [...households.values()];
-  setInterval(() => {
-    const entry = all[Math.floor(Math.random() * all.length)];
-    if (Math.random() < 0.5) change(entry, { lastVisitDay: day(0), dueDay: day(cadence[entry.tier]) });
-    else {
-      const tier = ["green", "yellow", "orange", "red"][Math.floor(Math.random() * 4)];
-      change(entry, { tier, state: tier === "red" ? "provisional" : null });
-    }
-  }, 3000);
+const all = [...households.values()];
+
+function something() {
+  const entry = pick(all);
+  if (random() < 0.5) change(entry, { lastVisitDay: day(0), dueDay: day(cadence[entry.tier]) });
+  else {
+    const tier = pick(["green", "yellow", "orange", "red"]);
+    change(entry, { tier, state: tier === "red" ? "provisional" : null });
+  }
 }
+
+if (options.lively) setInterval(something, 3000);
+// In tenths of a second: a timer is no finer than a few milliseconds.
+if (options.changes !== "0") setInterval(() => {
+  for (let n = 0; n < Number(options.changes) / 10; n++) something();
+}, 100);

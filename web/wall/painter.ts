@@ -1,4 +1,5 @@
 import { isOverdue } from "./days";
+import { Frames } from "./frames";
 import { tileAt, type Block, type Layout } from "./layout";
 import { isOpen, Sprites } from "./sprites";
 import type { Tile } from "./store";
@@ -34,10 +35,12 @@ export class Painter {
   private waiting = false;
   private steadyTimer: ReturnType<typeof setTimeout> | undefined;
   private readonly flashing: Tile[] = [];
+  private readonly frames: Frames;
   private today = "";
 
   constructor(private readonly canvas: HTMLCanvasElement) {
     this.c = canvas.getContext("2d", { alpha: false })!;
+    this.frames = new Frames(canvas);
   }
 
   setLayout(layout: Layout, width: number): void {
@@ -117,6 +120,7 @@ export class Painter {
     this.flashing.length = kept;
     this.dirty.fill(false);
     this.allDirty = false;
+    this.frames.painted(time);
     if (kept === 0) return;
     if (!still) this.ask();
     else if (this.steadyTimer === undefined) {

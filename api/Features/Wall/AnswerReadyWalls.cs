@@ -1,10 +1,7 @@
 using System.Collections.Concurrent;
-using System.Text.Json;
 using Backend.Platform;
 using Backend.Platform.Security;
 using Microsoft.AspNetCore.Authentication;
-using Microsoft.Extensions.Options;
-using JsonOptions = Microsoft.AspNetCore.Http.Json.JsonOptions;
 
 namespace Backend.Features.Wall;
 
@@ -14,7 +11,7 @@ namespace Backend.Features.Wall;
 /// midnight make another one (RightsCache), and then the long way decides anew. No SQL, nothing computed: an unchanged wall is a comparison of two
 /// texts. It stands before the limits by account too: counting such an answer would cost more than giving it.
 /// </summary>
-internal sealed class AnswerReadyWalls(ReadyWalls walls, RightsCache cache, TimeProvider clock, IHostEnvironment environment, IOptions<JsonOptions> json) : IMiddleware
+internal sealed class AnswerReadyWalls(ReadyWalls walls, RightsCache cache, TimeProvider clock, IHostEnvironment environment)
 {
     public const string Wall = "/wall", Changes = "/wall/changes";
 
@@ -45,9 +42,8 @@ internal sealed class AnswerReadyWalls(ReadyWalls walls, RightsCache cache, Time
         }
 
         // One parameter and no other: whatever else stands there is for the long way to judge.
-        if (request.Query is not { Count: 1 } query || query["after"] is not [{ } after] || ReadWallChanges.Ready(wall, after) is not { } changes) return next(context);
+        if (request.Query is not { Count: 1 } query || query["after"] is not [{ } after] || wall.ChangesSince(after) is not { } bytes) return next(context);
         SafeHeaders.Add(context.Response.Headers, environment);
-        var bytes = JsonSerializer.SerializeToUtf8Bytes(changes, json.Value.SerializerOptions);
         context.Response.Headers.CacheControl = "no-store";
         context.Response.ContentType = ReadyAnswer.JsonType;
         context.Response.ContentLength = bytes.Length;

@@ -33,14 +33,14 @@ internal static class ReadWallChanges
             .WithDescription("从某个版本号起的全部变化，按版本顺序，每条一次。记录已过期或版本号属于重置前的库时返回 410，客户端应重新加载。")
             .Refuses(Problems.Invalid, Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed, Problems.NotFound, Problems.WallHistoryGone);
 
-    // rank() gives all rows of one version the same place, so a version is answered whole or not at all.
+    // Of one root. With ties: a version is answered whole or not at all.
     private const string Changes = """
-        select root_id, version, removed, household_id, node_id, node_path::text, door, tier, state, due_day, last_visit_day, total from (
-            select c.*, rank() over (order by c.root_id, c.version) as place, count(*) over () as total
-            from unnest(@roots, @after, @until) as a(root_id, after, until)
-            join tile_changes c on c.root_id = a.root_id and c.version > a.after and c.version <= a.until
-            where @nodes::uuid[] is null or c.node_id = any(@nodes)) r
-        where place <= @most order by root_id, version, removed desc, household_id
+        select * from (
+            select version, removed, household_id, node_id, node_path::text, door, tier, state, due_day, last_visit_day
+            from tile_changes
+            where root_id = @root and version > @after and version <= @until and (@nodes::uuid[] is null or node_id = any(@nodes))
+            order by version fetch first @most rows with ties) r
+        order by version, removed desc, household_id
         """;
 
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
@@ -94,24 +94,20 @@ internal static class ReadWallChanges
         // Below a root the condition is by node ids: a path condition of our own would become a filter after the policy (kernel.md section 2).
         var nodes = place.RootId is null || place.RootId == place.Id ? null : grid.Subtree(place).Select(p => p.Id).ToArray();
         var found = new List<(Guid Root, WallChange Change)>();
-        var total = 0L;
         // Rows at or below the versions in memory are all committed: versions are raised under a row lock, last before the commit.
-        await using var reader = await ScopedCommands.ReadAsync(source, me.Current,
-        [
-            ScopedCommands.Command(Changes,
-                new NpgsqlParameter("roots", now.Walls.Select(w => w.Root).ToArray()), new NpgsqlParameter("after", since.Numbers.ToArray()),
-                new NpgsqlParameter("until", now.Version.Numbers.ToArray()),
-                new NpgsqlParameter("nodes", NpgsqlTypes.NpgsqlDbType.Array | NpgsqlTypes.NpgsqlDbType.Uuid) { Value = (object?)nodes ?? DBNull.Value },
-                new NpgsqlParameter("most", (long)Most)),
-        ], cancellation);
+        await using var reader = await ScopedCommands.ReadAsync(source, me.Current, [.. now.Walls.Select((wall, i) => ScopedCommands.Command(Changes,
+            new NpgsqlParameter("root", wall.Root), new NpgsqlParameter("after", since.Numbers[i]), new NpgsqlParameter("until", wall.Version),
+            new NpgsqlParameter("nodes", NpgsqlTypes.NpgsqlDbType.Array | NpgsqlTypes.NpgsqlDbType.Uuid) { Value = (object?)nodes ?? DBNull.Value },
+            new NpgsqlParameter("most", (long)Most)))], cancellation);
         var (rows, tiles) = (reader.Rows, new TileReading());
-        while (await rows.ReadAsync(cancellation))
+        for (var i = 0; i < now.Walls.Count && found.Count < Most; i++)
         {
-            found.Add((rows.GetGuid(0), new WallChange(rows.GetInt64(1), rows.GetBoolean(2), tiles.Read(rows, 3))));
-            total = rows.GetInt64(11);
+            if (i > 0) await reader.NextResultAsync(cancellation);
+            while (await rows.ReadAsync(cancellation)) found.Add((now.Walls[i].Root, new WallChange(rows.GetInt64(0), rows.GetBoolean(1), tiles.Read(rows, 2))));
         }
 
-        return new Page(found, total > found.Count);
+        // Full up to the very end is asked for once more, in vain.
+        return new Page(found, More: found.Count >= Most);
     }
 
     /// <param name="Found">Changes in the order of roots, then versions.</param>
@@ -128,7 +124,7 @@ internal static class ReadWallChanges
             reached = roots.Select((r, i) => r == last ? change.Version : r.CompareTo(last) < 0 ? reached[i] : since.Numbers[i]).ToArray();
         }
 
-        string VersionOf(Guid root, long version) => new WallVersion(
+        string VersionOf(Guid root, long version) => roots.Length == 1 ? WallVersion.Text(now.Epoch, version) : new WallVersion(
             now.Epoch, roots.Select((r, i) => r == root ? version : r.CompareTo(root) < 0 ? reached[i] : since.Numbers[i]).ToArray()).ToString();
 
         var (changed, removed) = (new List<Change>(), new List<Removal>());

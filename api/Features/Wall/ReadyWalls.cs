@@ -49,6 +49,10 @@ internal sealed class ReadyWall
     /// <summary>四色 in two bits a tile; the order of the tiles is the layout. Asked for with or without its version.</summary>
     public const string CompactType = "application/vnd.backend.wall-tiers", CompactContentType = CompactType + "; v=1";
 
+    private const int MaxChanges = 64;
+
+    private readonly ConcurrentDictionary<string, byte[]> _changes = new(StringComparer.Ordinal);
+    private readonly JsonSerializerOptions _options;
     private readonly Lazy<WallTile[]> _tiles;
     private readonly Lazy<byte[]> _json, _brotli, _compact, _layout;
     private readonly Lazy<string> _layoutVersion;
@@ -57,6 +61,7 @@ internal sealed class ReadyWall
     {
         Place = place;
         Now = now;
+        _options = json;
         Version = now.Version.ToString();
         var numbers = Version[(now.Epoch.Length + 1)..];
         JsonTag = $"W/\"{now.Epoch}.json.staff.{numbers}\"";
@@ -87,6 +92,16 @@ internal sealed class ReadyWall
     public byte[] Brotli => _brotli.Value;
 
     public byte[] Compact => _compact.Value;
+
+    /// <summary>The answer to "what changed since", made once for each version that is asked for: after a change everybody asks from the same few.</summary>
+    public byte[]? ChangesSince(string after)
+    {
+        if (_changes.TryGetValue(after, out var known)) return known;
+        if (ReadWallChanges.Ready(this, after) is not { } changes) return null;
+        var bytes = JsonSerializer.SerializeToUtf8Bytes(changes, _options);
+        if (_changes.Count < MaxChanges) _changes[after] = bytes;
+        return bytes;
+    }
 
     public byte[] Layout => _layout.Value;
 

@@ -25,7 +25,12 @@ internal static class WallEndpoints
     }
 
     /// <summary>Before the platform: see <see cref="AnswerReadyWalls"/>.</summary>
-    public static void UseReadyWalls(this WebApplication app) => app.UseMiddleware<AnswerReadyWalls>();
+    public static void UseReadyWalls(this WebApplication app)
+    {
+        // As a function and not as a middleware class of the container, which would open a scope of services for every request.
+        var ready = app.Services.GetRequiredService<AnswerReadyWalls>();
+        app.Use(next => context => ready.InvokeAsync(context, next));
+    }
 
     public static void MapWallPage(this WebApplication app) => OpenWall.Map(app);
 }

@@ -10,7 +10,10 @@ internal sealed record WallVersion(string Epoch, IReadOnlyList<long> Numbers)
 {
     public const string EpochSetting = "wall.epoch";
 
-    public override string ToString() => $"{Epoch}.{string.Join('-', Numbers)}";
+    public override string ToString() => Numbers.Count == 1 ? Text(Epoch, Numbers[0]) : $"{Epoch}.{string.Join('-', Numbers)}";
+
+    /// <summary>The text of one root's version, which an answer of changes writes once for each.</summary>
+    public static string Text(string epoch, long number) => string.Create(CultureInfo.InvariantCulture, $"{epoch}.{number}");
 
     public static WallVersion? Parse(string text)
     {

@@ -24,11 +24,16 @@ internal static class HubGroups
 {
     public static string Account(Guid id) => $"account:{id}";
 
-    public static string Node(Guid id) => $"node:{id}";
+    public static string Node(Guid id) => $"{NodePrefix}{id}";
 
     public const string HallPrefix = "hall:";
+
+    private const string NodePrefix = "node:";
 
     public static string Hall(Guid node) => $"{HallPrefix}{node}";
 
     public static string Household(Guid id) => $"household:{id}";
+
+    /// <summary>Whether thousands may be in it.</summary>
+    public static bool IsLarge(string group) => group.StartsWith(NodePrefix, StringComparison.Ordinal) || group.StartsWith(HallPrefix, StringComparison.Ordinal);
 }

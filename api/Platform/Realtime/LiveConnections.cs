@@ -1,3 +1,4 @@
+using System.Globalization;
 using Backend.Platform.Security;
 using Microsoft.AspNetCore.SignalR;
 using Microsoft.Extensions.Options;
@@ -26,17 +27,24 @@ internal sealed class LiveConnection(HubCallerContext context, HubReach reach, R
 
     public DateTimeOffset Until => until;
 
+    /// <summary>Which part of its large groups it is in.</summary>
+    public int Part { get; set; }
+
     /// <summary>The last rights that were found to mean this reach; see <see cref="ReachWatch"/>.</summary>
     public Rights Rights { get; set; } = rights;
 }
 
-/// <summary>The open connections of this replica: who is here, in which groups, and how to close them.</summary>
+/// <summary>The open connections of this replica: who is here, in which groups, and how to close them. A group is told in parts (<see cref="LivePush"/>).</summary>
 internal sealed class LiveConnections(IOptions<RealtimeOptions> options)
 {
+    /// <summary>Of each group at most; 5,000 connections make about 80 a part.</summary>
+    private const int MostParts = 64;
+
     private readonly Lock _lock = new();
     private readonly Dictionary<string, LiveConnection> _connections = [];
     private readonly Dictionary<Guid, int> _accounts = [];
-    private readonly Dictionary<string, int> _groups = [];
+    private readonly Dictionary<string, int[]> _groups = [];
+    private int _next;
     private int _open;
 
     /// <summary>Requests to the hub that have not ended: the connections, and those whose rights are still being read.</summary>
@@ -71,8 +79,14 @@ internal sealed class LiveConnections(IOptions<RealtimeOptions> options)
         {
             if (_accounts.GetValueOrDefault(connection.Reach.AccountId) >= options.Value.ConnectionsPerAccount) return false;
             if (!_connections.TryAdd(connection.Context.ConnectionId, connection)) return false;
+            connection.Part = _next++ % MostParts;
             Add(_accounts, connection.Reach.AccountId, 1);
-            foreach (var group in connection.Reach.Groups()) Add(_groups, group, 1);
+            foreach (var group in connection.Reach.Groups())
+            {
+                if (!_groups.TryGetValue(group, out var parts)) _groups[group] = parts = new int[HubGroups.IsLarge(group) ? MostParts : 1];
+                parts[PartOf(group, connection)]++;
+            }
+
             return true;
         }
     }
@@ -83,7 +97,12 @@ internal sealed class LiveConnections(IOptions<RealtimeOptions> options)
         {
             if (!_connections.Remove(connectionId, out var connection)) return;
             Add(_accounts, connection.Reach.AccountId, -1);
-            foreach (var group in connection.Reach.Groups()) Add(_groups, group, -1);
+            foreach (var group in connection.Reach.Groups())
+            {
+                var parts = _groups[group];
+                parts[PartOf(group, connection)]--;
+                if (Array.TrueForAll(parts, n => n == 0)) _groups.Remove(group);
+            }
         }
     }
 
@@ -92,6 +111,16 @@ internal sealed class LiveConnections(IOptions<RealtimeOptions> options)
     {
         lock (_lock) return _groups.ContainsKey(group);
     }
+
+    /// <summary>The parts of a group in which somebody is, by their names on the hub.</summary>
+    public IReadOnlyList<string> PartsOf(string group)
+    {
+        lock (_lock)
+            return _groups.TryGetValue(group, out var parts) ? [.. parts.Index().Where(p => p.Item > 0).Select(p => NameOf(group, p.Index))] : [];
+    }
+
+    /// <summary>The groups of a connection, by their names on the hub.</summary>
+    public static IEnumerable<string> GroupsOf(LiveConnection connection) => connection.Reach.Groups().Select(group => NameOf(group, PartOf(group, connection)));
 
     public IReadOnlyList<LiveConnection> All()
     {
@@ -114,6 +143,11 @@ internal sealed class LiveConnections(IOptions<RealtimeOptions> options)
 
     /// <summary>Closes the connections of one ended session.</summary>
     public void DropSession(Guid sessionId) => Drop(c => c.Reach.SessionId == sessionId);
+
+    private static string NameOf(string group, int part) => string.Create(CultureInfo.InvariantCulture, $"{group}/{part}");
+
+    /// <summary>An account's and a household's groups are small: each group of the hub has its price in memory.</summary>
+    private static int PartOf(string group, LiveConnection connection) => HubGroups.IsLarge(group) ? connection.Part : 0;
 
     private void Drop(Func<LiveConnection, bool> which)
     {

@@ -26,13 +26,14 @@ internal sealed class LiveHub(RightsCache cache, HubRights hubRights, LiveConnec
         var reach = rights is null ? null : await hubRights.OfAsync(rights, gone);
         var until = Context.GetHttpContext()?.Features.Get<IAuthenticateResultFeature>()?.AuthenticateResult?.Properties?.ExpiresUtc ?? DateTimeOffset.MaxValue;
         // Counted before the first group is joined, so that whoever drops the account finds it.
-        if (rights is null || reach is null || reach.AccountId != SessionClaims.AccountId(user) || !connections.TryAdd(new LiveConnection(Context, reach, rights, until)))
+        var connection = rights is null || reach is null ? null : new LiveConnection(Context, reach, rights, until);
+        if (connection is null || reach!.AccountId != SessionClaims.AccountId(user) || !connections.TryAdd(connection))
         {
             Context.Abort();
             return;
         }
 
-        foreach (var group in reach.Groups()) await Groups.AddToGroupAsync(Context.ConnectionId, group, gone);
+        foreach (var group in LiveConnections.GroupsOf(connection)) await Groups.AddToGroupAsync(Context.ConnectionId, group, gone);
         // The handshake was answered before this ran: whoever asked the store at once may have missed what was pushed between.
         if (reach is { IsHall: true, DisplayNodeId: { } hall })
         {

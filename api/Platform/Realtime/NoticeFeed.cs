@@ -1,6 +1,5 @@
 using Backend.Platform.Outbox;
 using Backend.Platform.Persistence;
-using Microsoft.AspNetCore.SignalR;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -14,7 +13,7 @@ internal sealed record NoticeArrived(Guid Id);
 /// a few minutes back and remembers what it has said, so a late commit is not missed and nothing is said twice on a connection's replica.
 /// </summary>
 internal sealed class NoticeFeed(
-    WorkerDataSource worker, OutboxSignal signal, LiveConnections connections, IHubContext<LiveHub> hub, TimeProvider clock, ILogger<NoticeFeed> log)
+    WorkerDataSource worker, OutboxSignal signal, LiveConnections connections, LivePush push, TimeProvider clock, ILogger<NoticeFeed> log)
     : BackgroundService
 {
     public const string Message = "noticeArrived";
@@ -84,9 +83,7 @@ internal sealed class NoticeFeed(
         {
             if (!_said.TryAdd(reader.GetGuid(0), now)) continue;
             said++;
-            _ = hub.Clients.Group(HubGroups.Account(reader.GetGuid(2))).SendAsync(Message, new NoticeArrived(reader.GetGuid(1)), CancellationToken.None)
-                .ContinueWith(t => log.LogWarning("A push failed: {Error}.", t.Exception!.InnerException?.GetType().Name),
-                    CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+            await push.TellAsync(HubGroups.Account(reader.GetGuid(2)), Message, new NoticeArrived(reader.GetGuid(1)));
         }
 
         return said;

@@ -29,6 +29,7 @@ internal static class RealtimeRegistration
             o.SupportedProtocols = ["json"];
         }).AddJsonProtocol(o => PlatformRegistration.Configure(o.PayloadSerializerOptions));
         services.AddSingleton<LiveConnections>();
+        services.AddSingleton<LivePush>();
         services.AddSingleton<HubRights>();
         services.AddHostedSingleton<ReachWatch>();
         services.AddHostedSingleton<WallFeed>();

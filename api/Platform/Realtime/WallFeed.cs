@@ -1,9 +1,9 @@
+using System.Diagnostics;
 using System.Text.Json.Serialization;
 using Backend.Domain.Tiers;
 using Backend.Platform.Outbox;
 using Backend.Platform.Persistence;
 using Backend.Platform.Walls;
-using Microsoft.AspNetCore.SignalR;
 using Npgsql;
 
 namespace Backend.Platform.Realtime;
@@ -35,7 +35,7 @@ internal sealed record HallChanged(string Version);
 /// gap, and none depends on which of them handled a message (docs/adr/008-wall-feed-from-the-history.md).
 /// </summary>
 internal sealed class WallFeed(
-    WallMemory memory, OutboxSignal signal, LiveConnections connections, GridMap map, IHubContext<LiveHub> hub, TimeProvider clock, ILogger<WallFeed> log)
+    WallMemory memory, OutboxSignal signal, LiveConnections connections, GridMap map, LivePush push, TimeProvider clock, ILogger<WallFeed> log)
     : BackgroundService
 {
     public const string TilesChangedMessage = "tilesChanged", ResyncMessage = "resync", HallChangedMessage = "hallChanged";
@@ -43,8 +43,8 @@ internal sealed class WallFeed(
     /// <summary>More changes of one root in one push than this are not worth their bytes: the client reloads.</summary>
     private const int MostTiles = 1_000;
     private static readonly TimeSpan Sweep = TimeSpan.FromSeconds(1);
-    /// <summary>A burst becomes one message; a single change waits for nothing.</summary>
-    private static readonly TimeSpan Burst = TimeSpan.FromMilliseconds(50);
+    /// <summary>A burst becomes one message; a single change waits for nothing. The pause is as long as the push took, so that pushing leaves half the time to others.</summary>
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(50), LongestPause = TimeSpan.FromMilliseconds(100);
 
     private readonly SemaphoreSlim _pass = new(1);
     private Dictionary<Guid, long>? _pushed;
@@ -86,8 +86,10 @@ internal sealed class WallFeed(
             var next = signal.Next;
             try
             {
+                var began = Stopwatch.GetTimestamp();
                 var changes = await PushAsync(stoppingToken);
-                if (changes > 0) await Task.Delay(Burst, stoppingToken);
+                var took = Stopwatch.GetElapsedTime(began);
+                if (changes > 0) await Task.Delay(took < ShortestPause ? ShortestPause : took < LongestPause ? took : LongestPause, stoppingToken);
                 await Task.WhenAny(next, Task.Delay(Sweep, clock, stoppingToken));
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
@@ -113,8 +115,8 @@ internal sealed class WallFeed(
             var grid = await map.ReadAsync(cancellation, [.. behind.SelectMany(w => Gained(w)?.Select(c => c.Tile.Node) ?? []).Distinct()]);
             foreach (var wall in behind)
             {
-                if (Gained(wall) is { } changes) SayTiles(grid, wall, changes, epoch);
-                else SayResync(grid, wall.Root);
+                if (Gained(wall) is { } changes) await SayTilesAsync(grid, wall, changes, epoch);
+                else await SayResyncAsync(grid, wall.Root);
                 pushed += Gained(wall)?.Length ?? 1;
             }
         }
@@ -140,7 +142,7 @@ internal sealed class WallFeed(
         {
             if (await CountsAsync(Guid.Parse(group.AsSpan(HubGroups.HallPrefix.Length)), cancellation) is not { } counts) continue;
             said[group] = counts.Version;
-            if (_halls.GetValueOrDefault(group) != counts.Version) Say(group, HallChangedMessage, new HallChanged(counts.Version));
+            if (_halls.GetValueOrDefault(group) != counts.Version) await push.TellAsync(group, HallChangedMessage, new HallChanged(counts.Version));
         }
 
         _halls = said;
@@ -156,7 +158,7 @@ internal sealed class WallFeed(
         return changes.Length is 0 or > MostTiles ? null : changes.ToArray();
     }
 
-    private void SayTiles(GridSnapshot grid, RootWall wall, WallChange[] changes, string epoch)
+    private async Task SayTilesAsync(GridSnapshot grid, RootWall wall, WallChange[] changes, string epoch)
     {
         var messages = new Dictionary<string, List<ChangedTile>>();
         foreach (var change in changes)
@@ -170,22 +172,16 @@ internal sealed class WallFeed(
             }
         }
 
-        foreach (var (group, tiles) in messages) Say(group, TilesChangedMessage, new TilesChanged(wall.Root, Text(epoch, wall.Version), tiles));
+        foreach (var (group, tiles) in messages) await push.TellAsync(group, TilesChangedMessage, new TilesChanged(wall.Root, Text(epoch, wall.Version), tiles));
     }
 
-    private void SayResync(GridSnapshot grid, Guid root)
+    private async Task SayResyncAsync(GridSnapshot grid, Guid root)
     {
         // Which root a single household is under is not known here; reloading a short list for nothing does no harm.
         var groups = grid.Upwards(root).Union(grid.Subtree(grid.Find(root)!)).Select(n => HubGroups.Node(n.Id)).Where(connections.Hears)
             .Concat(connections.Groups().Where(g => g.StartsWith("household:", StringComparison.Ordinal)));
-        foreach (var group in groups) Say(group, ResyncMessage, new Resync(root));
+        foreach (var group in groups.ToList()) await push.TellAsync(group, ResyncMessage, new Resync(root));
     }
 
     private static string Text(string epoch, long version) => new WallVersion(epoch, [version]).ToString();
-
-    /// <summary>Not awaited: a slow reader holds up nobody else. Its own messages keep their order, and after <see cref="RealtimeOptions.SendLimit"/> it is cut (RL08).</summary>
-    private void Say(string group, string message, object content) =>
-        hub.Clients.Group(group).SendAsync(message, content, CancellationToken.None).ContinueWith(
-            t => log.LogWarning("A push failed: {Error}.", t.Exception!.InnerException?.GetType().Name),
-            CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
 }

@@ -10,16 +10,16 @@ namespace Backend.Platform.Security;
 /// </summary>
 internal sealed class Guard(RequestDelegate next, PolicyTable policy, RightsCache cache)
 {
-    public async Task InvokeAsync(HttpContext http, CurrentAccount me, AuditWriter audit)
+    public Task InvokeAsync(HttpContext http)
     {
         var endpoint = http.GetEndpoint();
-        // What is no route of ours is the framework's own refusal: 404, 405, 415.
-        if (endpoint is not RouteEndpoint || endpoint.Metadata.GetMetadata<UnguardedAttribute>() is not null)
-        {
-            await next(http);
-            return;
-        }
+        // What is no route of ours is the framework's own refusal: 404, 405, 415. A connection of the hub lasts for hours: nothing of ours waits under it.
+        return endpoint is not RouteEndpoint || endpoint.Metadata.GetMetadata<UnguardedAttribute>() is not null ? next(http) : GuardAsync(http, endpoint);
+    }
 
+    private async Task GuardAsync(HttpContext http, Endpoint endpoint)
+    {
+        var me = http.RequestServices.GetRequiredService<CurrentAccount>();
         var operation = endpoint.Metadata.GetMetadata<IEndpointNameMetadata>()?.EndpointName ?? "";
         var row = policy.Find(operation);
         if (row is { Anonymous: true })
@@ -53,7 +53,7 @@ internal sealed class Guard(RequestDelegate next, PolicyTable policy, RightsCach
         me.Enter(operation, rights, roles, rights.ScopeOf(r => row?.Allows(r) == true));
         if (!allowed)
         {
-            await audit.RefusalAsync(Problems.OperationNotAllowed.Code, http.RequestAborted);
+            await http.RequestServices.GetRequiredService<AuditWriter>().RefusalAsync(Problems.OperationNotAllowed.Code, http.RequestAborted);
             await Problems.WriteAsync(http, Problems.OperationNotAllowed);
             return;
         }

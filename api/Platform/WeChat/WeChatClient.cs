@@ -314,8 +314,11 @@ internal sealed class WeChatClient(HttpClient http, CallLimits limits, AccessTok
     /// <summary>The only parts of errmsg that are read at all, each by its own shape: the rest could name a person.</summary>
     private static string? Find(Regex shape, string text) => shape.Match(text) is { Success: true } match ? match.Groups[1].Value : null;
 
-    private static readonly Regex TemplateKey = new(@"\A[a-z_]{1,32}[0-9]{0,4}\z", RegexOptions.NonBacktracking);
-    private static readonly Regex RequestId = new(@"rid: ([0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8})", RegexOptions.NonBacktracking);
-    private static readonly Regex RefusedKey = new(@"(data\.[a-z_]{1,32}[0-9]{1,4}\.value)", RegexOptions.NonBacktracking);
-    private static readonly Regex OurAddress = new(@"invalid ip ([0-9a-fA-F.:]{3,45})", RegexOptions.NonBacktracking);
+    private static readonly Regex TemplateKey = Shape(@"\A[a-z_]{1,32}[0-9]{0,4}\z");
+    private static readonly Regex RequestId = Shape(@"rid: ([0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8})");
+    private static readonly Regex RefusedKey = Shape(@"(data\.[a-z_]{1,32}[0-9]{1,4}\.value)");
+    private static readonly Regex OurAddress = Shape(@"invalid ip ([0-9a-fA-F.:]{3,45})");
+
+    // Not RegexOptions.NonBacktracking: its tables take megabytes for each, and none of these can backtrack.
+    private static Regex Shape(string pattern) => new(pattern, RegexOptions.CultureInvariant, TimeSpan.FromMilliseconds(100));
 }
