@@ -120,6 +120,7 @@ internal sealed class Watchers : IAsyncDisposable
 
         private readonly Watchers _all;
         private readonly Socket _socket;
+        private readonly List<byte> _parts = [];
         private byte[] _buffer = ArrayPool<byte>.Shared.Rent(2048);
         private int _length;
 
@@ -219,8 +220,16 @@ internal sealed class Watchers : IAsyncDisposable
                 }
 
                 if (_length - at < head + size) break;
-                // Text and its continuations; control frames say nothing.
-                if ((_buffer[at] & 0x0f) <= 1) Look(_buffer.AsSpan(at + head, (int)size));
+                // Text and its continuations; control frames say nothing. A long message comes in several frames, and what is waited for may stand across two.
+                var payload = _buffer.AsSpan(at + head, (int)size);
+                var isLast = (_buffer[at] & 0x80) != 0;
+                if ((_buffer[at] & 0x0f) <= 1)
+                {
+                    if (!isLast || _parts.Count > 0) _parts.AddRange(payload);
+                    if (isLast) Look(_parts.Count > 0 ? System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_parts) : payload);
+                    if (isLast) _parts.Clear();
+                }
+
                 at += head + (int)size;
             }
 

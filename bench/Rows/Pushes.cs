@@ -22,7 +22,7 @@ internal sealed class Pushes : Row
     {
         var district = stage.Small;
         var reddening = new Reddening(district);
-        var events = warmUp ? 3 : stage.Options.Quick ? 6 : 15;
+        var events = warmUp ? 3 : stage.Options.Quick ? 6 : 40;
         await using var topic = await BareTopic.StartAsync(stage, cancellation);
         var results = new List<Result>();
         foreach (var (clients, goal) in (IEnumerable<(int, double)>)[(1000, 2.5), (5000, 3.0)])

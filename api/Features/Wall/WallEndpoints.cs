@@ -25,12 +25,13 @@ internal static class WallEndpoints
     }
 
     /// <summary>Before the platform: see <see cref="AnswerReadyWalls"/>.</summary>
-    public static void UseReadyWalls(this WebApplication app)
+    public static void UseReadyWalls(this WebApplication app) => app.Use(next =>
     {
-        // As a function and not as a middleware class of the container, which would open a scope of services for every request.
+        // As a function and not as a middleware class of the container, which would open a scope of services for every request; and asked for only
+        // here, when the settings that it stands on have been checked.
         var ready = app.Services.GetRequiredService<AnswerReadyWalls>();
-        app.Use(next => context => ready.InvokeAsync(context, next));
-    }
+        return context => ready.InvokeAsync(context, next);
+    });
 
     public static void MapWallPage(this WebApplication app) => OpenWall.Map(app);
 }
