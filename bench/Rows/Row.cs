@@ -23,6 +23,18 @@ internal abstract class Row
     protected static async Task<(double Product, double Ceiling)> InTurnsAsync(
         int turns, Func<Task<double>> product, Func<Task<double>> ceiling)
     {
+        // One turn of each that does not count: what the machine has put aside meanwhile (DAMON reclaims what nobody touched for a minute) comes back,
+        // and until it has, a database answers too late.
+        try
+        {
+            await ceiling();
+            await product();
+        }
+        catch (Local.Refusal)
+        {
+            // The turns that count will say it again.
+        }
+
         var (ours, theirs) = (new List<double>(turns), new List<double>(turns));
         for (var turn = 0; turn < turns; turn++)
         {
