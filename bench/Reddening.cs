@@ -8,6 +8,8 @@ namespace Bench;
 internal sealed class Reddening(District district)
 {
     private readonly Queue<Guid> _greens = new();
+    // A page that is read again holds those that are still waiting.
+    private readonly HashSet<Guid> _seen = [];
     private Person? _staff;
 
     /// <summary>Green households that have not been used yet.</summary>
@@ -18,7 +20,7 @@ internal sealed class Reddening(District district)
         while (_greens.Count < count)
         {
             var page = await district.ReadAsync($"/api/v1/households?nodeId={district.Community}&tier=green&limit=100{(next is null ? "" : $"&cursor={next}")}", _staff, cancellation);
-            foreach (var item in page.GetProperty("items").EnumerateArray()) _greens.Enqueue(item.GetProperty("id").GetGuid());
+            foreach (var id in page.GetProperty("items").EnumerateArray().Select(item => item.GetProperty("id").GetGuid()).Where(_seen.Add)) _greens.Enqueue(id);
             next = page.GetProperty("next").GetString();
             if (next is null && _greens.Count < count) throw new Refusal("绿色的户用完了，请删除 .local/bench 后重来。");
         }
