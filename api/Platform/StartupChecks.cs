@@ -40,10 +40,13 @@ internal sealed class StartupChecks(
         services.GetRequiredService<Vault>();
         services.GetRequiredService<Tokens>();
 
-        var app = await CheckDatabaseAsync("App", services.GetRequiredService<AppDataSource>().Source, cancellation);
-        var worker = await CheckDatabaseAsync("Worker", services.GetRequiredService<WorkerDataSource>().Source, cancellation);
+        var (appSource, workerSource) = (services.GetRequiredService<AppDataSource>().Source, services.GetRequiredService<WorkerDataSource>().Source);
+        var app = await CheckDatabaseAsync("App", appSource, cancellation);
+        var worker = await CheckDatabaseAsync("Worker", workerSource, cancellation);
         if (app == worker) throw new StartRefused($"ConnectionStrings:App 与 ConnectionStrings:Worker 使用了同一数据库角色 {app}，应分别为 backend_app 与 backend_worker。");
         log.LogInformation("Row level security is forced; the roles own nothing and cannot pass it.");
+        await WarmAsync(appSource, cancellation);
+        await WarmAsync(workerSource, cancellation);
     }
 
     /// <summary>A developer's machine, the tests and the benchmarks: everything on loopback, without certificates.</summary>
@@ -90,14 +93,19 @@ internal sealed class StartupChecks(
 
     /// <summary>
     /// Connections in the pool before anybody comes. Opened by all background services and the first requests at once, in a process that has just
-    /// started, they would exceed the limit of a connect (<see cref="DatabaseLimits"/>), which is for one that runs.
+    /// started, they would exceed the limit of a connect (<see cref="DatabaseLimits"/>), which is for one that runs. Fewer are no reason not to start.
     /// </summary>
     private static async Task WarmAsync(NpgsqlDataSource source, CancellationToken cancellation)
     {
+        var most = Math.Min(WarmConnections, new NpgsqlConnectionStringBuilder(source.ConnectionString).MaxPoolSize);
         var open = new List<NpgsqlConnection>();
         try
         {
-            while (open.Count < WarmConnections) open.Add(await source.OpenConnectionAsync(cancellation));
+            while (open.Count < most) open.Add(await source.OpenConnectionAsync(cancellation));
+        }
+        catch (NpgsqlException)
+        {
+            // The server has no more to give at this moment; whoever needs one asks for herself.
         }
         finally
         {
@@ -126,7 +134,6 @@ internal sealed class StartupChecks(
             var missing = Columns().Where(c => !columns.Contains(c)).Take(3).ToList();
             if (missing.Count > 0) throw new StartRefused($"数据库结构与本版本不符，缺少 {string.Join("、", missing)} 等，请先执行 admin migrate。");
             if (unforced) throw new StartRefused("行级安全未强制启用，请先执行 admin migrate (AZ05)。");
-            await WarmAsync(source, cancellation);
             return role;
         }
         catch (NpgsqlException e)

@@ -111,7 +111,7 @@ internal static class ReadWallChanges
     }
 
     /// <param name="Found">Changes in the order of roots, then versions.</param>
-    /// <param name="More">True when there are more after the last of them.</param>
+    /// <param name="More">True when there may be more after the last of them.</param>
     private sealed record Page(List<(Guid Root, WallChange Change)> Found, bool More);
 
     private static Response Answer(Page page, WallVersion since, WallsNow now)

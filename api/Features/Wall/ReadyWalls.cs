@@ -49,7 +49,7 @@ internal sealed class ReadyWall
     /// <summary>四色 in two bits a tile; the order of the tiles is the layout. Asked for with or without its version.</summary>
     public const string CompactType = "application/vnd.backend.wall-tiers", CompactContentType = CompactType + "; v=1";
 
-    private const int MaxChanges = 64;
+    private const int MaxChanges = 64, MaxChangesBytes = 64 * 1024;
 
     private readonly ConcurrentDictionary<string, byte[]> _changes = new(StringComparer.Ordinal);
     private readonly JsonSerializerOptions _options;
@@ -99,7 +99,7 @@ internal sealed class ReadyWall
         if (_changes.TryGetValue(after, out var known)) return known;
         if (ReadWallChanges.Ready(this, after) is not { } changes) return null;
         var bytes = JsonSerializer.SerializeToUtf8Bytes(changes, _options);
-        if (_changes.Count < MaxChanges) _changes[after] = bytes;
+        if (bytes.Length <= MaxChangesBytes && _changes.Count < MaxChanges) _changes[after] = bytes;
         return bytes;
     }
 

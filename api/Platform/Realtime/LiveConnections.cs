@@ -79,7 +79,7 @@ internal sealed class LiveConnections(IOptions<RealtimeOptions> options)
         {
             if (_accounts.GetValueOrDefault(connection.Reach.AccountId) >= options.Value.ConnectionsPerAccount) return false;
             if (!_connections.TryAdd(connection.Context.ConnectionId, connection)) return false;
-            connection.Part = _next++ % MostParts;
+            connection.Part = _next = (_next + 1) % MostParts;
             Add(_accounts, connection.Reach.AccountId, 1);
             foreach (var group in connection.Reach.Groups())
             {

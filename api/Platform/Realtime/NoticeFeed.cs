@@ -74,18 +74,18 @@ internal sealed class NoticeFeed(
         var now = clock.GetUtcNow();
         foreach (var old in _said.Where(s => s.Value < now - 2 * LookBack).Select(s => s.Key).ToList()) _said.Remove(old);
 
-        await using var command = worker.Source.CreateCommand(Read);
-        command.Parameters.Add(new NpgsqlParameter("accounts", NpgsqlDbType.Array | NpgsqlDbType.Uuid) { Value = accounts });
-        command.Parameters.Add(new NpgsqlParameter("since", NpgsqlDbType.TimestampTz) { Value = now - LookBack });
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        var said = 0;
-        while (await reader.ReadAsync(cancellation))
+        var arrived = new List<(Guid Account, Guid Notice)>();
+        await using (var command = worker.Source.CreateCommand(Read))
         {
-            if (!_said.TryAdd(reader.GetGuid(0), now)) continue;
-            said++;
-            await push.TellAsync(HubGroups.Account(reader.GetGuid(2)), Message, new NoticeArrived(reader.GetGuid(1)));
+            command.Parameters.Add(new NpgsqlParameter("accounts", NpgsqlDbType.Array | NpgsqlDbType.Uuid) { Value = accounts });
+            command.Parameters.Add(new NpgsqlParameter("since", NpgsqlDbType.TimestampTz) { Value = now - LookBack });
+            await using var reader = await command.ExecuteReaderAsync(cancellation);
+            while (await reader.ReadAsync(cancellation))
+                if (_said.TryAdd(reader.GetGuid(0), now)) arrived.Add((reader.GetGuid(2), reader.GetGuid(1)));
         }
 
-        return said;
+        // Only now: telling gives way to others, and keeps no connection meanwhile.
+        foreach (var (account, notice) in arrived) await push.TellAsync(HubGroups.Account(account), Message, new NoticeArrived(notice));
+        return arrived.Count;
     }
 }
