@@ -22,10 +22,10 @@ internal sealed record BenchOptions(bool Quick, bool Full, IReadOnlySet<string> 
     }
 
     /// <summary>One turn of a closed loop.</summary>
-    public TimeSpan Turn(bool warmUp) => TimeSpan.FromSeconds(Quick || warmUp ? 2 : 3);
+    public TimeSpan Turn => TimeSpan.FromSeconds(Quick ? 2 : 3);
 
-    /// <summary>How often product and ceiling take turns; the medians count.</summary>
-    public int Turns(bool warmUp) => warmUp ? 1 : Quick ? 3 : 5;
+    /// <summary>How often product and ceiling take turns; the medians count. Warming up is as long: it is the whole benchmark once before.</summary>
+    public int Turns => Quick ? 3 : 5;
 
     /// <summary>Households of the large district (P5).</summary>
     public int ManyHouseholds => Full ? 1_000_000 : Quick ? 28_000 : 280_000;

@@ -31,7 +31,7 @@ internal sealed class ResultTable(BenchOptions options, Tools tools, Stage stage
             | date | {now:yyyy-MM-dd HH:mm} (+08:00) |
             | versions | .NET {Environment.Version}, PostgreSQL {stage.Postgres.Major} (fsync on), {await tools.VersionsAsync(cancellation)}, {RuntimeInformation.OSDescription} |
             | who runs where | core {BenchOptions.ServerCore}: the published Release api and PostgreSQL, or the ceiling in its turn; core {BenchOptions.LoadCore}: the load |
-            | method | {options.Turns(warmUp: false)} turns of {options.Turn(warmUp: false).TotalSeconds:0} s each for ceiling and product by turns, medians, in a process that has run every row before; {Wrk()} |
+            | method | {options.Turns} turns of {options.Turn.TotalSeconds:0} s each for ceiling and product by turns, medians, in a process that has run every row before; {Wrk()} |
             | data | the demo district with {Seeding.Staff:N0} more members of staff, each signed in; {options.ManyHouseholds:N0} households for the flat rows |
 
             Absolute figures wander with the machine; what counts is the ratio to the ceiling of the same run.

@@ -52,6 +52,7 @@ internal static class PlatformRegistration
         services.AddSingleton<StartupChecks>();
         services.AddSingleton<Readiness>();
         services.AddShutdown(configuration);
+        services.AddHostedService<MemoryAtRest>();
         // A refusal of input reaches the exception handler with its cause, which can then name the bad member.
         services.Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
     }

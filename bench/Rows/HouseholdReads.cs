@@ -18,7 +18,7 @@ internal sealed class HouseholdReads : Row
 
     public override async Task<IReadOnlyList<Result>> MeasureAsync(Stage stage, bool warmUp, CancellationToken cancellation)
     {
-        var (turns, turn) = (stage.Options.Turns(warmUp), stage.Options.Turn(warmUp));
+        var (turns, turn) = (stage.Options.Turns, stage.Options.Turn);
         var (small, large) = (await DeskAsync(stage, stage.Small, cancellation), await DeskAsync(stage, stage.Large!, cancellation));
         var list = await InTurnsAsync(turns, () => small.ListAsync(turn), () => small.ListCeilingAsync(turn));
         var page = await InTurnsAsync(turns, () => small.PageAsync(turn), () => small.PageCeilingAsync(turn));

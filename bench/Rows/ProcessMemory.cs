@@ -1,6 +1,6 @@
 namespace Bench.Rows;
 
-/// <summary>P15: resident memory of the api before its first request, and after all the rest of this benchmark.</summary>
+/// <summary>P15: resident memory of the api before its first request, and after all the rest of this benchmark, once it is at rest.</summary>
 internal sealed class ProcessMemory : Row
 {
     private const double Mebibyte = 1024 * 1024;
@@ -9,13 +9,14 @@ internal sealed class ProcessMemory : Row
 
     public override string Work => "常驻内存";
 
-    public override Task<IReadOnlyList<Result>> MeasureAsync(Stage stage, bool warmUp, CancellationToken cancellation)
+    public override async Task<IReadOnlyList<Result>> MeasureAsync(Stage stage, bool warmUp, CancellationToken cancellation)
     {
+        await stage.Small.RestAsync(cancellation);
         var (idle, after) = (stage.IdleBytes / Mebibyte, stage.Small.ResidentBytes() / Mebibyte);
-        return Task.FromResult<IReadOnlyList<Result>>(
+        return
         [
             new Result(Id, "resident memory, idle", "≤ 110 MB", "–", Result.Text($"{idle:0} MB"), "–", idle <= 110),
-            new Result(Id, "resident memory, after the benchmark", "≤ 240 MB", "–", Result.Text($"{after:0} MB"), "–", after <= 240),
-        ]);
+            new Result(Id, "resident memory, after the benchmark, at rest", "≤ 240 MB", "–", Result.Text($"{after:0} MB"), "–", after <= 240),
+        ];
     }
 }

@@ -49,8 +49,8 @@ internal sealed class SignIns : Row
             return $"POST /api/v1/sessions/wechat HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {body.Length - "{n}".Length + 10}\r\n\r\n{body}";
         }), cancellation);
 
-        var turn = stage.Options.Turn(warmUp);
-        var (product, ceiling) = await InTurnsAsync(stage.Options.Turns(warmUp),
+        var turn = stage.Options.Turn;
+        var (product, ceiling) = await InTurnsAsync(stage.Options.Turns,
             async () => (await signIn.RunAsync(district.Address, turn, cancellation)).PerSecond,
             async () => (await writing.RunAsync(district, turn, cancellation)).PerSecond);
         return [Result.OfRates(Id, "sign-in with WeChat", 0.40, "pgbench writing the same rows", ceiling, product)];

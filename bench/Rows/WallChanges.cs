@@ -50,8 +50,8 @@ internal sealed class WallChanges : Row
             };
             IEnumerable<NpgsqlBatchCommand> commands = guarded ? [ScopedCommands.ReadScope(new Scope(district.Staff[0].Account, [Seeding.Community], [])), read] : [read];
             var select = await PgBench.WriteAsync(stage, $"changes-{after}", "select 1 as one", 1, commands, new Dictionary<string, string>(), cancellation);
-            var turn = stage.Options.Turn(warmUp);
-            var rates = await InTurnsAsync(stage.Options.Turns(warmUp),
+            var turn = stage.Options.Turn;
+            var rates = await InTurnsAsync(stage.Options.Turns,
                 async () => (await product.RunAsync(district.Address, turn, cancellation)).PerSecond,
                 async () => (await select.RunAsync(district, turn, cancellation, asSuperuser: !guarded)).PerSecond);
             return Result.OfRates(Id, $"{work} ({changed} changes)", goal, ceilingName, rates.Ceiling, rates.Product);

@@ -26,11 +26,11 @@ internal abstract class Wall(string id, string work, double goal, string what, p
         // The same requests with the same long headers: both must read them.
         var ceiling = await Wrk.WriteAsync(stage, $"{id}-nginx", district.Staff.Select(p => Wrk.Get(path, [Wrk.Bearer(p), .. theirs])), cancellation);
         // Whoever asks for the first time is let in by the whole of the guard; what is measured is everybody's every other time.
-        await product.RunAsync(district.Address, stage.Options.Turn(warmUp: true), cancellation);
+        await product.RunAsync(district.Address, stage.Options.Turn, cancellation);
         var sqlBefore = await district.TransactionsAsync(cancellation);
-        var turn = stage.Options.Turn(warmUp);
+        var turn = stage.Options.Turn;
         var requests = 0.0;
-        var (measured, limit) = await InTurnsAsync(stage.Options.Turns(warmUp),
+        var (measured, limit) = await InTurnsAsync(stage.Options.Turns,
             async () =>
             {
                 var rate = (await product.RunAsync(district.Address, turn, cancellation)).PerSecond;

@@ -49,6 +49,27 @@ public sealed partial class BannedSymbolsTests
         ["M:Microsoft.EntityFrameworkCore.RelationalDatabaseFacadeExtensions.ExecuteSqlRawAsync(Microsoft.EntityFrameworkCore.Infrastructure.DatabaseFacade,System.String,System.Threading.CancellationToken)"] = $"_ = {Facade}.ExecuteSqlRawAsync(text, default(System.Threading.CancellationToken));",
         ["M:System.Threading.Thread.Sleep(System.Int32)"] = "System.Threading.Thread.Sleep(1);",
         ["M:System.Threading.Thread.Sleep(System.TimeSpan)"] = "System.Threading.Thread.Sleep(System.TimeSpan.Zero);",
+        ["M:System.Threading.Tasks.Task.Wait"] = "task.Wait();",
+        ["M:System.Threading.Tasks.Task.Wait(System.Int32)"] = "_ = task.Wait(1);",
+        ["M:System.Threading.Tasks.Task.Wait(System.TimeSpan)"] = "_ = task.Wait(System.TimeSpan.Zero);",
+        ["M:System.Threading.Tasks.Task.Wait(System.Threading.CancellationToken)"] = "task.Wait(default(System.Threading.CancellationToken));",
+        ["M:System.Threading.Tasks.Task.WaitAll(System.Threading.Tasks.Task[])"] = "System.Threading.Tasks.Task.WaitAll(new System.Threading.Tasks.Task[] { task });",
+        ["P:System.Threading.Tasks.Task`1.Result"] = "_ = task.Result;",
+        ["P:System.Threading.Tasks.ValueTask`1.Result"] = "_ = new System.Threading.Tasks.ValueTask<int>(task).Result;",
+        ["M:System.Runtime.CompilerServices.TaskAwaiter.GetResult"] = "((System.Threading.Tasks.Task)task).GetAwaiter().GetResult();",
+        ["M:System.Runtime.CompilerServices.TaskAwaiter`1.GetResult"] = "_ = task.GetAwaiter().GetResult();",
+        ["M:System.Runtime.CompilerServices.ValueTaskAwaiter.GetResult"] = "new System.Threading.Tasks.ValueTask(task).GetAwaiter().GetResult();",
+        ["M:System.Runtime.CompilerServices.ValueTaskAwaiter`1.GetResult"] = "_ = new System.Threading.Tasks.ValueTask<int>(task).GetAwaiter().GetResult();",
+        ["M:System.Threading.SemaphoreSlim.Wait"] = "new System.Threading.SemaphoreSlim(1).Wait();",
+        ["M:System.Threading.SemaphoreSlim.Wait(System.Threading.CancellationToken)"] = "new System.Threading.SemaphoreSlim(1).Wait(default(System.Threading.CancellationToken));",
+        ["M:Npgsql.NpgsqlConnection.Open"] = "new Npgsql.NpgsqlConnection().Open();",
+        ["M:Npgsql.NpgsqlCommand.ExecuteNonQuery"] = "_ = new Npgsql.NpgsqlCommand().ExecuteNonQuery();",
+        ["M:Npgsql.NpgsqlCommand.ExecuteScalar"] = "_ = new Npgsql.NpgsqlCommand().ExecuteScalar();",
+        ["M:Npgsql.NpgsqlCommand.ExecuteReader(System.Data.CommandBehavior)"] = "_ = new Npgsql.NpgsqlCommand().ExecuteReader();",
+        ["M:Npgsql.NpgsqlDataReader.Read"] = "_ = new Npgsql.NpgsqlCommand().ExecuteReader(System.Data.CommandBehavior.Default).Read();",
+        ["M:Npgsql.NpgsqlBatch.ExecuteNonQuery"] = "_ = new Npgsql.NpgsqlBatch().ExecuteNonQuery();",
+        ["M:Npgsql.NpgsqlDataSource.OpenConnection"] = "_ = default(Npgsql.NpgsqlDataSource)!.OpenConnection();",
+        ["M:Npgsql.NpgsqlConnection.Wait"] = "new Npgsql.NpgsqlConnection().Wait();",
     };
 
     private static string[] Lists => [Path.Combine(Repository.Root, "BannedSymbols.txt"), Path.Combine(Repository.Root, "api", "BannedSymbols.txt")];
@@ -64,7 +85,7 @@ public sealed partial class BannedSymbolsTests
         // The offence of banned[i] stands on line i + 3.
         await File.WriteAllLinesAsync(source, [
             "using Microsoft.EntityFrameworkCore;",
-            "static class Offences { static void All(string text) {",
+            "static class Offences { static void All(string text, System.Threading.Tasks.Task<int> task) {",
             .. banned.Select(b => Offences[b]),
             "System.Console.WriteLine(text); } }"]);
         var said = await CompileAsync(source, folder.Path);

@@ -105,6 +105,15 @@ public sealed class StartupChecksTests(MigratedDatabase fixture) : IClassFixture
         await AssertRefusedAsync(settings, "ConnectionStrings:App 无法连接数据库", "no certificate", environment: "Production");
     }
 
+    [Fact]
+    public async Task RL23_a_pool_smaller_than_what_is_warmed_is_no_reason_not_to_start()
+    {
+        var settings = Settings();
+        foreach (var name in (string[])["ConnectionStrings:App", "ConnectionStrings:Worker"]) settings[name] += ";Maximum Pool Size=3";
+        await using var backend = await BackendProcess.StartAsync(settings);
+        Assert.DoesNotContain(backend.Output, l => l.Contains("拒绝启动", StringComparison.Ordinal));
+    }
+
     private Dictionary<string, string?> Settings()
     {
         var settings = Database.Settings();

@@ -62,6 +62,9 @@ internal sealed class LiveConnections(IOptions<RealtimeOptions> options)
     public async Task ServeAsync(HttpContext http, RequestDelegate hub)
     {
         Interlocked.Increment(ref _open);
+        // Who it is has been found out; the request lives as long as its connection, and its credentials need not.
+        http.Request.Headers.Authorization = default;
+        http.Request.Headers.Cookie = default;
         try
         {
             await hub(http);

@@ -53,7 +53,7 @@ internal static class RealtimeRegistration
             o.ApplicationMaxBufferSize = 32 * 1024;
             o.WebSockets.CloseTimeout = TimeSpan.FromSeconds(2);
         });
-        hub.WithMetadata(new UnguardedAttribute("no operation can be called; who connects is checked here, and groups follow the rights of that moment (AZ12)")).DisableRateLimiting();
+        hub.WithMetadata(new UnguardedAttribute("no operation can be called; who connects is checked here, and groups follow the rights of that moment (AZ12)")).DisableRateLimiting().DisableValidation();
         hub.Add(endpoint =>
         {
             var inner = endpoint.RequestDelegate!;

@@ -40,6 +40,8 @@ internal static class Authentication
             jwt.TokenHandlers.Clear();
             jwt.TokenHandlers.Add(new CheckedTokens(clock));
             jwt.IncludeErrorDetails = false;
+            // Nobody asks for it again, and a hub connection would keep it for its life.
+            jwt.SaveToken = false;
             jwt.Events = new JwtBearerEvents
             {
                 OnChallenge = async challenge =>
@@ -50,6 +52,8 @@ internal static class Authentication
             };
         });
         services.AddAuthorization(o => o.FallbackPolicy = null);
+        // Sign-in of the framework brings a ring of keys for cookies and puts it on disk at each start. Nothing here is protected with it.
+        foreach (var ring in services.Where(s => s.ImplementationType?.Name == "DataProtectionHostedService").ToList()) services.Remove(ring);
         return services;
     }
 
