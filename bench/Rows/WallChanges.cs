@@ -1,6 +1,6 @@
+using Backend.Platform.Persistence;
 using Bench.Ceilings;
 using Bench.Load;
-using Backend.Platform.Persistence;
 using Npgsql;
 using NpgsqlTypes;
 
