@@ -25,6 +25,7 @@ internal sealed class Scene
     private readonly List<object> _rows = [];
     private readonly Dictionary<string, GridNode> _nodes = [];
     private readonly Dictionary<string, Account> _accounts = [];
+    private readonly Dictionary<string, Post> _posts = [];
     private readonly Dictionary<string, Household> _households = [];
     private readonly Vault _vault;
 
@@ -36,6 +37,9 @@ internal sealed class Scene
     public GridNode Node(string path) => _nodes[path];
 
     public Account Account(string name) => _accounts[name];
+
+    /// <summary>The post that a person holds; of several the last.</summary>
+    public Post PostOf(string name) => _posts[name];
 
     public Household Household(string door) => _households[door];
 
@@ -75,6 +79,7 @@ internal sealed class Scene
         Place(path);
         var post = new Post { Id = Guid.CreateVersion7(), Role = role, NodeId = _nodes[path].Id, LeadsNode = leads, Title = $"{_nodes[path].Name}{role}" };
         _rows.Add(post);
+        if (holds) _posts[name] = post;
         _rows.Add(new Assignment { Id = Guid.CreateVersion7(), PostId = post.Id, NodeId = _nodes[path].Id });
         if (holds) _rows.Add(new Appointment { Id = Guid.CreateVersion7(), PostId = post.Id, AccountId = Known(name).Id, FromDay = LongAgo });
         return this;

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Backend.Domain.Privacy;
 
 namespace Backend.Domain.Accounts;
@@ -41,6 +42,7 @@ internal sealed class WeChatIdentity
 public enum SessionKind
 {
     /// <summary>A mini-program session: access token and rotating refresh token.</summary>
+    [JsonStringEnumMemberName("wechat")]
     WeChat,
     /// <summary>A browser wall of a member of staff: cookie, one node, 12 hours.</summary>
     Display,

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Backend.Domain.Grid;
 using Backend.Platform.Persistence;
 using Npgsql;
@@ -126,10 +125,7 @@ internal sealed class GridAtWork
     }
 
     /// <summary>The place of a post in the grid as text that sorts: positions from the top down, then the post's id. Never a load: nobody is ranked.</summary>
-    public string KeyOf(PostToday post) => $"{PlaceKey(post.NodeId)} {post.Id}";
-
-    public string PlaceKey(Guid node) =>
-        string.Join('.', _grid.Upwards(node).Reverse().Select(p => p.Position.ToString("D6", CultureInfo.InvariantCulture) + p.Path[(p.Path.LastIndexOf('.') + 1)..]));
+    public string KeyOf(PostToday post) => $"{_grid.PlaceKey(post.NodeId)} {post.Id}";
 
     public string NameOf(Guid node) => _grid.Find(node)?.Name ?? "";
 }

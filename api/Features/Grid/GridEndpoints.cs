@@ -11,5 +11,9 @@ internal static class GridEndpoints
         ReadCoverage.Map(nodes);
         ListLeaderLoads.Map(nodes);
         ListVacancies.Map(nodes);
+        ListPosts.Map(nodes);
+
+        NameStandIn.Map(api.MapGroup("/posts").WithTags("Grid"));
+        EndStandIn.Map(api.MapGroup("/stand-ins").WithTags("Grid"));
     }
 }

@@ -41,7 +41,7 @@ internal static class ReadCoverage
         return TypedResults.Ok(new Response(
             place.Id, place.Name, work.HouseholdCount, work.WithoutLeader,
             work.Loads.Where(l => l.Households > 0).GroupBy(l => l.Post.Role).OrderBy(g => g.Key).Select(g => new LedByRole(g.Key, g.Sum(l => l.Households))).ToList(),
-            work.Responsibility.WithoutLeader.OrderBy(w => work.PlaceKey(w.Key), StringComparer.Ordinal).Take(MostPlaces)
+            work.Responsibility.WithoutLeader.OrderBy(w => grid.PlaceKey(w.Key), StringComparer.Ordinal).Take(MostPlaces)
                 .Select(w => new Gap(w.Key, work.NameOf(w.Key), w.Value)).ToList()));
     }
 }

@@ -9,6 +9,8 @@ internal static class SessionsEndpoints
         SignInWithWeChat.Map(sessions);
         RefreshSession.Map(sessions);
         EndSession.Map(sessions);
+        ListSessions.Map(sessions);
+        EndSessionById.Map(sessions);
 
         ReadMe.Map(api.MapGroup("/me").WithTags("Sessions"));
         CreateTicket.Map(api.MapGroup("/tickets").WithTags("Sessions"));

@@ -51,6 +51,7 @@ internal static class Problems
     public static readonly Problem MediaTypeUnsupported = new(415, "media_type_unsupported", "请使用 application/json");
     public static readonly Problem IdempotencyKeyReused = new(422, "idempotency_key_reused", "同一 Idempotency-Key 用于了不同内容");
     public static readonly Problem ValueInvalid = new(422, "value_invalid", "标签值有误");
+    public static readonly Problem StandInNotAllowed = new(422, "stand_in_not_allowed", "不能这样代理");
     public static readonly Problem IfMatchMissing = new(428, "if_match_missing", "缺少 If-Match，请先读取最新内容");
     public static readonly Problem TooManyRequests = new(429, "too_many_requests", "操作过于频繁，请稍后再试");
     public static readonly Problem HeadersTooLarge = new(431, "headers_too_large", "请求头过大");

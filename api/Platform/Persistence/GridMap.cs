@@ -1,3 +1,4 @@
+using System.Globalization;
 using Backend.Platform.Security;
 
 namespace Backend.Platform.Persistence;
@@ -52,6 +53,10 @@ internal sealed class GridSnapshot
     {
         for (var place = Find(id); place is not null; place = place.ParentId is { } parent ? Find(parent) : null) yield return place;
     }
+
+    /// <summary>The place of a node as text that sorts in grid order: positions from the top down.</summary>
+    public string PlaceKey(Guid node) =>
+        string.Join('.', Upwards(node).Reverse().Select(p => p.Position.ToString("D6", CultureInfo.InvariantCulture) + p.Path[(p.Path.LastIndexOf('.') + 1)..]));
 
     /// <summary>The wall roots whose versions make the version of this node's wall: its own, or all below it, in id order.</summary>
     public IReadOnlyList<Guid> RootsOf(GridPlace node) => node.RootId is { } root
