@@ -26,11 +26,14 @@ internal static class EndStandIn
     {
         var day = clock.Today();
         var grid = await map.ReadAsync(cancellation);
-        var found = await db.StandIns.Where(s => s.Id == id && s.ToDay >= day).Join(db.Posts, s => s.PostId, p => p.Id, (s, p) => new { StandIn = s, p.NodeId }).SingleOrDefaultAsync(cancellation);
+        var found = await db.StandIns.AsNoTracking().Where(s => s.Id == id).Join(db.Posts, s => s.PostId, p => p.Id, (s, p) => new { s.PostId, s.AccountId, p.NodeId }).SingleOrDefaultAsync(cancellation);
         if (found?.NodeId is not { } node || grid.Find(node, me.Current) is null) return Problems.NotFound.Result();
-        if (found.StandIn.FromDay >= day) db.StandIns.Remove(found.StandIn);
-        else found.StandIn.ToDay = day.AddDays(-1);
-        audit.Add(AuditWriter.Done, id, found.StandIn.PostId, found.StandIn.AccountId);
+        // Of two who end it at once the second finds nothing left to end.
+        var standIn = db.StandIns.Where(s => s.Id == id && s.ToDay >= day);
+        var ended = await standIn.Where(s => s.FromDay >= day).ExecuteDeleteAsync(cancellation);
+        if (ended == 0) ended = await standIn.Where(s => s.FromDay < day).ExecuteUpdateAsync(s => s.SetProperty(x => x.ToDay, day.AddDays(-1)), cancellation);
+        if (ended == 0) return Problems.NotFound.Result();
+        audit.Add(AuditWriter.Done, id, found.PostId, found.AccountId);
         return TypedResults.NoContent();
     }
 }

@@ -88,6 +88,20 @@ public sealed class StandInsTests(MigratedDatabase fixture) : IClassFixture<Migr
         Assert.Equal(Day.AddDays(1), await fixture.Database.ScalarAsync<DateOnly>("select to_day from stand_ins where id = $1", id));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public async Task B14_of_two_who_end_it_at_once_one_does(int daysLater)
+    {
+        var staff = await SignInAsync("员工");
+        var id = (await NameAsync(staff, "二层", "一层", Day, Day.AddDays(9)).OkAsync()).GetProperty("id").GetGuid();
+        _api.Clock.Advance(TimeSpan.FromDays(daysLater));
+        staff = await SignInAsync("员工");
+        var both = await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => staff.SendAsync(HttpMethod.Delete, $"/api/v1/stand-ins/{id}")));
+        Assert.Equal([204, 404], both.Select(a => (int)a.StatusCode).Order());
+        Array.ForEach(both, a => a.Dispose());
+    }
+
     [Fact]
     public async Task B14_days_that_make_no_sense_are_refused_and_two_at_once_are_one()
     {
