@@ -59,5 +59,5 @@ internal sealed class StandIn
     public required Guid PostId { get; init; }
     public required Guid AccountId { get; init; }
     public required DateOnly FromDay { get; init; }
-    public required DateOnly ToDay { get; set; }
+    public required DateOnly ToDay { get; init; }
 }

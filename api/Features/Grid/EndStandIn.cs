@@ -31,7 +31,7 @@ internal static class EndStandIn
         // Of two who end it at once the second finds nothing left to end.
         var standIn = db.StandIns.Where(s => s.Id == id && s.ToDay >= day);
         var ended = await standIn.Where(s => s.FromDay >= day).ExecuteDeleteAsync(cancellation);
-        if (ended == 0) ended = await standIn.Where(s => s.FromDay < day).ExecuteUpdateAsync(s => s.SetProperty(x => x.ToDay, day.AddDays(-1)), cancellation);
+        if (ended == 0) ended = await standIn.ExecuteUpdateAsync(s => s.SetProperty(x => x.ToDay, day.AddDays(-1)), cancellation);
         if (ended == 0) return Problems.NotFound.Result();
         audit.Add(AuditWriter.Done, id, found.PostId, found.AccountId);
         return TypedResults.NoContent();

@@ -82,8 +82,6 @@ internal sealed class ReevaluateDueHouseholds(
         }
 
         var reference = await references.ReadAsync(day, cancellation);
-        // Some milliseconds of computing, not on a thread that reads sockets (ADR 016).
-        await Task.Yield();
         var later = new List<(Guid Id, DateOnly? Next)>();
         foreach (var household in due)
         {

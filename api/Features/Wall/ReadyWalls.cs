@@ -30,8 +30,6 @@ internal sealed class ReadyWalls(WallMemory memory, IOptions<JsonOptions> json)
         var wall = new ReadyWall(place, now, json.Value.SerializerOptions);
         if (_byNode.Count >= MaxNodes) _byNode.Clear();
         _byNode[place.Id] = wall;
-        // Its bytes are some milliseconds of computing, not on a thread that reads sockets (ADR 016).
-        await Task.Yield();
         return wall;
     }
 
