@@ -1,4 +1,5 @@
 using Backend.Features.Admin;
+using Backend.Features.Bindings;
 using Backend.Features.Grid;
 using Backend.Features.Households;
 using Backend.Features.Notices;
@@ -26,6 +27,7 @@ app.UsePlatform();
 
 var api = app.MapGroup("/api/v1");
 api.MapSessions();
+api.MapBindings();
 api.MapGrid();
 api.MapWall();
 api.MapHouseholds();

@@ -4,22 +4,23 @@ import openapiTS, { astToString } from "openapi-typescript";
 import { parse } from "yaml";
 
 const BASE = "/api/v1";
-const METHODS = ["get", "post", "put", "delete"];
+const LETTERS = { get: "g", post: "o", put: "u", delete: "d" };
 /** What the client has besides operations, and what an input has besides parameters. */
 const FUNCTIONS = ["signIn", "followWall", "followNotices", "readWallTiers"];
 const MEMBERS = ["body", "revision", "idempotencyKey"];
 
-/** What the client sends by: operationId, path, method, and `key` where it takes an Idempotency-Key or `anonymous` where it needs no session. */
+/** What the client sends by: operationId, path, and where it is no plain GET a letter for its method, capital with an Idempotency-Key, and `!` where it needs no session. */
 function words(path, method, operation) {
   const id = operation.operationId;
   const parameters = operation.parameters ?? [];
   const key = parameters.some((parameter) => parameter.name === "Idempotency-Key");
   if (!path.startsWith(`${BASE}/`)) throw new Error(`${path} is not below ${BASE}`);
-  if (!METHODS.includes(method)) throw new Error(`${id}: wx.request does not know ${method}`);
+  if (LETTERS[method] === undefined) throw new Error(`${id}: wx.request does not know ${method}`);
   if (FUNCTIONS.includes(id)) throw new Error(`${id} is a function of the client already`);
   for (const { name } of parameters) if (MEMBERS.includes(name)) throw new Error(`${id}: ${name} is taken for something else by the client`);
-  const rule = key ? "key" : operation.security === undefined ? "anonymous" : "";
-  return [id, path.slice(BASE.length), ...(method === "get" && rule === "" ? [] : [method.toUpperCase()]), ...(rule === "" ? [] : [rule])];
+  const letter = key ? LETTERS[method].toUpperCase() : LETTERS[method];
+  const how = letter + (operation.security === undefined ? "!" : "");
+  return [id, path.slice(BASE.length), ...(how === "g" ? [] : [how])];
 }
 
 /** Each path begins as the one before it: how many letters they share, in base 36, and the rest. Half of all paths is said already. */
@@ -34,6 +35,10 @@ function shorten(lines) {
 }
 
 const document = parse(await readFile(new URL("../../openapi.yaml", import.meta.url), "utf8"));
+// What no phone calls stays out: the console's operations, and what answers to a screen's cookie alone.
+for (const operations of Object.values(document.paths))
+  for (const [method, { security, "x-console": console }] of Object.entries(operations))
+    if (console || (security !== undefined && !security.some((scheme) => scheme.bearer))) delete operations[method];
 const lines = Object.entries(document.paths).flatMap(([path, operations]) => Object.entries(operations).map(([method, operation]) => words(path, method, operation)));
 lines.sort(([, a], [, b]) => (a < b ? -1 : a > b ? 1 : 0));
 const to = new URL("../src/generated/", import.meta.url);
@@ -41,6 +46,6 @@ await mkdir(to, { recursive: true });
 await writeFile(new URL("openapi.ts", to), astToString(await openapiTS(document, { defaultNonNullable: false, silent: true })));
 await writeFile(
   new URL("operations.ts", to),
-  `/**\n * A line each: operationId, path, method where it is not GET, and \`key\` where it takes an Idempotency-Key or \`anonymous\` where it needs no\n`
-    + ` * session. A path begins with the number of letters, in base 36, that it shares with the one before it.\n */\nexport const OPERATIONS = \`${shorten(lines).join("\n")}\`;\n`,
+  `/**\n * A line each: operationId, path, and where it is no plain GET a letter of the method: post o, put u, delete d; capital: takes an Idempotency-Key;\n`
+    + ` * with \`!\`: needs no session. A path begins with the number of letters, in base 36, that it shares with the one before it.\n */\nexport const OPERATIONS = \`${shorten(lines).join("\n")}\`;\n`,
 );

@@ -26,6 +26,9 @@ export interface Client extends Operations {
 
 const BASE = "/api/v1";
 
+/** By the letter of the operation's line. */
+const METHODS: { [letter: string]: string } = { g: "GET", o: "POST", u: "PUT", d: "DELETE" };
+
 type Given = { [member: string]: unknown };
 
 /** A key is told from others of the same account; nothing is secret about it. */
@@ -35,12 +38,14 @@ export function createClient({ base, host }: ClientOptions): Client {
   const send = transport(base + BASE, host);
   const session = openSession(host, send, `session ${base}`);
 
-  async function call(path: string, method: string, rule: string | undefined, input: Given, accept?: string): Promise<unknown> {
+  async function call(path: string, how: string, input: Given, accept?: string): Promise<unknown> {
     const { body, revision, idempotencyKey, ...rest } = input;
     const header: { [name: string]: string } = {};
-    if (rule === "key") header["Idempotency-Key"] = (idempotencyKey as string | undefined) || newKey();
+    const method = METHODS[how[0]!.toLowerCase()]!;
+    const keyed = how < "a";
+    if (keyed) header["Idempotency-Key"] = (idempotencyKey as string | undefined) || newKey();
     if (revision !== undefined) header["If-Match"] = `"${revision}"`;
-    return repeated({ method, path: address(path, rest), body, accept, header }, rule !== "anonymous", rule === "key" || method === "GET");
+    return repeated({ method, path: address(path, rest), body, accept, header }, !how[1], keyed || how === "g");
   }
 
   /**
@@ -86,11 +91,11 @@ export function createClient({ base, host }: ClientOptions): Client {
   const functions = client as unknown as { [id: string]: (input?: Given, accept?: string) => Promise<unknown> };
   let before = "";
   for (const line of OPERATIONS.split("\n")) {
-    const [id, tail, method, rule] = line.split(" ") as [string, string, string?, string?];
+    const [id, tail, how] = line.split(" ") as [string, string, string?];
     const path = before.slice(0, parseInt(tail[0]!, 36)) + tail.slice(1);
     before = path;
     functions[id] = async (input, accept) => {
-      const answer = await call(path, method || "GET", rule, input || {}, accept);
+      const answer = await call(path, how || "g", input || {}, accept);
       if (id === "endSession") session.end();
       return answer;
     };

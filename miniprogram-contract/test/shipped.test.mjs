@@ -46,13 +46,14 @@ test("it calls nothing of the host but timers", () => {
   assert.doesNotMatch(code, /\beval\b|\bFunction\(|\bProxy\b|\bglobalThis\b/);
 });
 
-test("it loads in a bare realm, and the client has one function for each operation of openapi.yaml", async () => {
+test("it loads in a bare realm, and the client has one function for each operation of openapi.yaml that a phone calls", async () => {
   const { realm } = bareRealm(assert.fail);
   const { createClient } = load(realm, code, "index.js");
   const host = { read: () => "", write: () => undefined, onWake: () => undefined };
   const client = createClient({ base: "https://api.example.cn", host });
   const document = yaml(await readFile(at("../openapi.yaml"), "utf8"));
-  const operations = Object.values(document.paths).flatMap((path) => Object.values(path).map((operation) => operation.operationId));
-  assert.ok(operations.length >= 17);
+  const operations = Object.values(document.paths).flatMap((path) => Object.values(path))
+    .filter(({ operationId, "x-console": console }) => !console && !["readDisplay", "readHall"].includes(operationId)).map(({ operationId }) => operationId);
+  assert.ok(operations.length >= 30);
   assert.deepEqual(Object.keys(client).filter((name) => !["signIn", "followWall", "followNotices", "readWallTiers"].includes(name)).sort(), operations.sort());
 });

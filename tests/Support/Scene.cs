@@ -26,7 +26,9 @@ internal sealed class Scene
     private readonly Dictionary<string, GridNode> _nodes = [];
     private readonly Dictionary<string, Account> _accounts = [];
     private readonly Dictionary<string, Post> _posts = [];
+    private readonly Dictionary<string, Post> _vacant = [];
     private readonly Dictionary<string, Household> _households = [];
+    private readonly Dictionary<string, Guid> _heads = [];
     private readonly Vault _vault;
 
     public Scene(Vault vault) => _vault = vault;
@@ -41,7 +43,12 @@ internal sealed class Scene
     /// <summary>The post that a person holds; of several the last.</summary>
     public Post PostOf(string name) => _posts[name];
 
+    public Post VacantAt(string path) => _vacant[path];
+
     public Household Household(string door) => _households[door];
+
+    /// <summary>The resident who is the head of a household.</summary>
+    public Guid Head(string door) => _heads[door];
 
     public string OpenIdOf(string name) => $"o{Top}{_accounts[name].Id.ToString("N")[16..]}";
 
@@ -80,6 +87,7 @@ internal sealed class Scene
         var post = new Post { Id = Guid.CreateVersion7(), Role = role, NodeId = _nodes[path].Id, LeadsNode = leads, Title = $"{_nodes[path].Name}{role}" };
         _rows.Add(post);
         if (holds) _posts[name] = post;
+        else _vacant[path] = post;
         _rows.Add(new Assignment { Id = Guid.CreateVersion7(), PostId = post.Id, NodeId = _nodes[path].Id });
         if (holds) _rows.Add(new Appointment { Id = Guid.CreateVersion7(), PostId = post.Id, AccountId = Known(name).Id, FromDay = LongAgo });
         return this;
@@ -106,6 +114,14 @@ internal sealed class Scene
             BoundAt = Before,
             EmploymentBound = true,
         });
+        return account;
+    }
+
+    /// <summary>The head of a household, joined: her account is bound to a WeChat identity.</summary>
+    public Account Joined(string name, string door)
+    {
+        var account = Known(name);
+        account.ResidentId = Head(door);
         return account;
     }
 
@@ -162,6 +178,7 @@ internal sealed class Scene
         household.Snapshot = _vault.Seal(SealedFields.FactsSnapshot, household.Id, snapshot.ToBytes());
 
         _households[door] = household;
+        _heads[door] = head;
         _rows.Add(household);
         _rows.Add(new Resident
         {

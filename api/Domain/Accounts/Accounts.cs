@@ -112,3 +112,40 @@ internal sealed class BindingTicket
     public required Sealed OpenId { get; set; }
     public required DateTimeOffset ExpiresAt { get; init; }
 }
+
+/// <summary>邀请: what a leader hands to a resident of hers so that she binds her WeChat identity: once, within 7 days. Only its hash is stored; a newer one of the same resident ends it (ID06).</summary>
+internal sealed class Invite
+{
+    public required Guid Id { get; init; }
+    public required byte[] Hash { get; init; }
+    public required Guid ResidentId { get; init; }
+    public required Guid HouseholdId { get; init; }
+    public required string NodePath { get; set; }
+    public required Guid IssuedBy { get; init; }
+    public required DateTimeOffset IssuedAt { get; init; }
+    public required DateTimeOffset ExpiresAt { get; init; }
+    public DateTimeOffset? UsedAt { get; set; }
+    public DateTimeOffset? RevokedAt { get; set; }
+}
+
+/// <summary>绑定申请: a WeChat identity that has shown an invite and waits for the household's leader (ID06). It has the id of its binding ticket, so that a repeat is the same.</summary>
+internal sealed class BindingRequest
+{
+    /// <summary>Nobody decides about what was asked longer ago.</summary>
+    public static readonly TimeSpan Lifetime = TimeSpan.FromDays(7);
+
+    public required Guid Id { get; init; }
+    public required Guid InviteId { get; init; }
+    public required Guid ResidentId { get; init; }
+    public required Guid HouseholdId { get; init; }
+    public required string NodePath { get; set; }
+    /// <summary>Emptied by the decision, like its index.</summary>
+    public Sealed? OpenId { get; set; }
+    public byte[]? OpenIdIndex { get; set; }
+    public required DateTimeOffset RequestedAt { get; init; }
+    public DateTimeOffset? DecidedAt { get; set; }
+    public Guid? DecidedBy { get; set; }
+    public bool? IsApproved { get; set; }
+
+    public bool Waits(DateTimeOffset now) => DecidedAt is null && RequestedAt + Lifetime > now;
+}

@@ -28,6 +28,9 @@ internal sealed class Post
     /// <summary>The leader post of its node: alarms go to its holder, or to the next level up while it is vacant.</summary>
     public bool LeadsNode { get; init; }
     public required string Title { get; init; }
+
+    /// <summary>A post of those who visit families: given, stood in for and taken back within the grid, without a second person (AZ15).</summary>
+    public bool IsNearFamilies => Role is Role.FloorLeader or Role.BuildingLeader or Role.AreaLeader;
 }
 
 /// <summary>任职: an account holds a post from a day to a day (inclusive; no end is null).</summary>
@@ -38,6 +41,13 @@ internal sealed class Appointment
     public required Guid AccountId { get; init; }
     public required DateOnly FromDay { get; init; }
     public DateOnly? ToDay { get; set; }
+}
+
+internal static class AppointmentDays
+{
+    /// <summary>Those that hold on a day.</summary>
+    public static IQueryable<Appointment> On(this IQueryable<Appointment> appointments, DateOnly day) =>
+        appointments.Where(a => a.FromDay <= day && (a.ToDay == null || a.ToDay >= day));
 }
 
 /// <summary>包保: what a post looks after: a whole node, floors of a building, or one household. A post on a node looks after that node only through such a row.</summary>

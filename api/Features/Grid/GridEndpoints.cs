@@ -13,7 +13,10 @@ internal static class GridEndpoints
         ListVacancies.Map(nodes);
         ListPosts.Map(nodes);
 
-        NameStandIn.Map(api.MapGroup("/posts").WithTags("Grid"));
+        var posts = api.MapGroup("/posts").WithTags("Grid");
+        AppointLeader.Map(posts);
+        NameStandIn.Map(posts);
+        DismissLeader.Map(api.MapGroup("/appointments").WithTags("Grid"));
         EndStandIn.Map(api.MapGroup("/stand-ins").WithTags("Grid"));
     }
 }

@@ -9,7 +9,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Backend.Features.Grid;
 
-/// <summary>The posts of a place and everything below it: who holds them today, and who acts for them now or later.</summary>
+/// <summary>The posts of a place and everything below it: who holds them and who acts for them, now or from a later day on.</summary>
 internal static class ListPosts
 {
     private const int MostListed = 1_000;
@@ -23,11 +23,16 @@ internal static class ListPosts
     /// <param name="Role">Its role.</param>
     /// <param name="NodeId">Where it stands in the grid.</param>
     /// <param name="NodeName">Name of that node.</param>
-    /// <param name="Holders">Who holds it today; empty while it is vacant.</param>
+    /// <param name="Holders">Who holds it today or from a later day on, the earliest first; nobody today: it is vacant.</param>
     /// <param name="StandIns">Who acts for it today or from a later day on, the earliest first.</param>
     public sealed record Item(Guid PostId, string Title, Role Role, Guid NodeId, string NodeName, IReadOnlyList<Holder> Holders, IReadOnlyList<Acting> StandIns);
 
-    public sealed record Holder(Guid AccountId, string Name);
+    /// <param name="Id">The appointment, to end it by.</param>
+    /// <param name="AccountId">Who holds it.</param>
+    /// <param name="Name">Her name.</param>
+    /// <param name="FromDay">Her first day.</param>
+    /// <param name="ToDay">Her last day; null without an end.</param>
+    public sealed record Holder(Guid Id, Guid AccountId, string Name, DateOnly FromDay, DateOnly? ToDay);
 
     /// <param name="Id">The stand-in, to end it by.</param>
     /// <param name="AccountId">Who acts.</param>
@@ -39,7 +44,7 @@ internal static class ListPosts
     public static void Map(RouteGroupBuilder nodes) =>
         nodes.MapGet("/{id:guid}/posts", Handle).WithName("listPosts")
             .WithSummary("职务与任职")
-            .WithDescription("该网格及以下的全部职务、今天的任职人，以及现在和以后的代理人，按网格顺序排列。")
+            .WithDescription("该网格及以下的全部职务，以及现在和以后的任职人、代理人，按网格顺序排列。")
             .InOneTransaction()
             .Refuses(Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed, Problems.NotFound);
 
@@ -52,9 +57,9 @@ internal static class ListPosts
         var nodes = grid.Subtree(place).Select(p => p.Id).ToArray();
         var posts = await db.Posts.AsNoTracking().Where(p => p.NodeId != null && nodes.Contains(p.NodeId.Value)).ToListAsync(cancellation);
         var ids = posts.Select(p => p.Id).ToArray();
-        var holders = (await db.Appointments.AsNoTracking().Where(a => ids.Contains(a.PostId) && a.FromDay <= day && (a.ToDay == null || a.ToDay >= day))
-            .Join(db.Accounts.Where(a => a.DisabledAt == null), a => a.AccountId, a => a.Id, (a, who) => new { a.PostId, a.FromDay, who.Id, who.Name })
-            .ToListAsync(cancellation)).ToLookup(h => h.PostId);
+        var holders = (await db.Appointments.AsNoTracking().Where(a => ids.Contains(a.PostId) && (a.ToDay == null || a.ToDay >= day))
+            .Join(db.Accounts.Where(a => a.DisabledAt == null), a => a.AccountId, a => a.Id, (a, who) => new { a, who.Name })
+            .ToListAsync(cancellation)).ToLookup(h => h.a.PostId);
         var standIns = (await db.StandIns.AsNoTracking().Where(s => ids.Contains(s.PostId) && s.ToDay >= day)
             .Join(db.Accounts.Where(a => a.DisabledAt == null), s => s.AccountId, a => a.Id, (s, who) => new { s, who.Name })
             .ToListAsync(cancellation)).ToLookup(s => s.s.PostId);
@@ -63,7 +68,7 @@ internal static class ListPosts
         var inOrder = posts.OrderBy(p => grid.PlaceKey(p.NodeId!.Value), StringComparer.Ordinal).ThenBy(p => p.Id).Take(MostListed);
         return TypedResults.Ok(new Response(posts.Count, inOrder.Select(p => new Item(
             p.Id, p.Title, p.Role, p.NodeId!.Value, grid.Find(p.NodeId.Value)!.Name,
-            holders[p.Id].OrderBy(h => h.FromDay).ThenBy(h => h.Id).Select(h => new Holder(h.Id, h.Name)).ToList(),
+            holders[p.Id].OrderBy(h => h.a.FromDay).ThenBy(h => h.a.Id).Select(h => new Holder(h.a.Id, h.a.AccountId, h.Name, h.a.FromDay, h.a.ToDay)).ToList(),
             standIns[p.Id].OrderBy(s => s.s.FromDay).ThenBy(s => s.s.Id).Select(s => new Acting(s.s.Id, s.s.AccountId, s.Name, s.s.FromDay, s.s.ToDay)).ToList())).ToList()));
     }
 }

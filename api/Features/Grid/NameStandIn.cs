@@ -50,11 +50,11 @@ internal static class NameStandIn
         var grid = await map.ReadAsync(cancellation);
         var post = await db.Posts.AsNoTracking().SingleOrDefaultAsync(p => p.Id == id, cancellation);
         if (post?.NodeId is not { } node || grid.Find(node, me.Current) is null) return Problems.NotFound.Result();
-        if (post.Role is not (Role.FloorLeader or Role.BuildingLeader or Role.AreaLeader)) return Problems.StandInNotAllowed.Result("只有楼层长、楼长和片区长的职务可以由他人代理。");
+        if (!post.IsNearFamilies) return Problems.StandInNotAllowed.Result("只有楼层长、楼长和片区长的职务可以由他人代理。");
         if (who == me.Id) return Problems.StandInNotAllowed.Result("不能指定自己，请由上一级指定。");
 
         // Whom the caller could see in the list of posts; anybody else is as good as unknown.
-        var held = await db.Appointments.AsNoTracking().Where(a => a.AccountId == who && a.FromDay <= day && (a.ToDay == null || a.ToDay >= day))
+        var held = await db.Appointments.AsNoTracking().On(day).Where(a => a.AccountId == who)
             .Join(db.Accounts.Where(a => a.DisabledAt == null), a => a.AccountId, a => a.Id, (a, _) => a.PostId)
             .Join(db.Posts, held => held, p => p.Id, (_, p) => new { p.Id, p.NodeId }).ToListAsync(cancellation);
         if (!held.Any(p => p.NodeId is { } at && grid.Find(at, me.Current) is not null))

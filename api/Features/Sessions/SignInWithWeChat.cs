@@ -28,8 +28,8 @@ internal static class SignInWithWeChat
     public static void Map(RouteGroupBuilder sessions) =>
         sessions.MapPost("/wechat", Handle).WithName("signInWithWeChat")
             .WithSummary("微信登录")
-            .WithDescription("用 wx.login 的 code 换取登录。未绑定的微信得到 403 account_not_bound 和 10 分钟内有效的 bindingTicket，没有登录。")
-            .Refuses(Problems.Invalid, Problems.CodeInvalid, Problems.AccountNotBound, Problems.HighRiskUser, Problems.RequestInFlight, Problems.WeChatUnavailable);
+            .WithDescription("用 wx.login 的 code 换取登录。未绑定的微信得到 403 account_not_bound（已申请而未确认的为 binding_waiting）和 10 分钟内有效的 bindingTicket，没有登录。")
+            .Refuses(Problems.Invalid, Problems.CodeInvalid, Problems.AccountNotBound, Problems.BindingWaiting, Problems.HighRiskUser, Problems.RequestInFlight, Problems.WeChatUnavailable);
 
     public static async Task<Results<Ok<SessionTokens>, ProblemHttpResult>> Handle(
         Request request, WeChatClient weChat, CodesInUse codes, BackendDb db, AppDataSource source, CurrentAccount me, Vault vault, Tokens tokens,
@@ -84,9 +84,12 @@ internal static class SignInWithWeChat
             ticket.OpenId = vault.Seal(SealedFields.BindingOpenId, ticket.Id, openId);
             await db.BeginAsync(cancellation);
             db.BindingTickets.Add(ticket);
-            audit.Add(Problems.AccountNotBound.Code);
+            var refusal = await SignIn.BindingWaitsAsync(db, index, cancellation) ? Problems.BindingWaiting : Problems.AccountNotBound;
+            audit.Add(refusal.Code);
             await db.CommitAsync(cancellation);
-            return Problems.AccountNotBound.Result("请联系您的楼层长完成绑定。", new Dictionary<string, object?> { ["bindingTicket"] = token });
+            return refusal.Result(
+                refusal == Problems.BindingWaiting ? "请等待您的包保责任人确认，确认后重新登录即可。" : "请凭邀请申请绑定；没有邀请请联系您的楼层长。",
+                new Dictionary<string, object?> { ["bindingTicket"] = token });
         }
 
         me.Become(id);

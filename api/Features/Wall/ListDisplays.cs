@@ -17,6 +17,7 @@ internal static class ListDisplays
         displays.MapGet("/", Handle).WithName("listDisplays")
             .WithSummary("已登记的大厅屏")
             .WithDescription("本人负责范围内仍有效的大厅屏。")
+            .ForConsole()
             .InOneTransaction()
             .Refuses(Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed);
 

@@ -31,6 +31,7 @@ internal static class RegisterDisplay
         displays.MapPost("/", Handle).WithName("registerDisplay")
             .WithSummary("登记大厅屏")
             .WithDescription("登记公共大厅的屏幕：只显示四色户数，不显示门牌。用返回的票据在屏幕上打开一次 /wall?ticket=，10 分钟内有效；连续 90 天不使用即失效。")
+            .ForConsole()
             .InOneTransaction()
             .Refuses(Problems.Invalid, Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed, Problems.NotFound);
 

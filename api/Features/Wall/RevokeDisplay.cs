@@ -14,6 +14,7 @@ internal static class RevokeDisplay
         displays.MapDelete("/{id:guid}", Handle).WithName("revokeDisplay")
             .WithSummary("注销大厅屏")
             .WithDescription("注销后该屏幕在 5 秒内不再显示。")
+            .ForConsole()
             .InOneTransaction()
             .Refuses(Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed, Problems.NotFound);
 

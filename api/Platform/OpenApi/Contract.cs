@@ -73,7 +73,10 @@ internal sealed class PolicyInContract(PolicyTable policy) : IOperationFilter
             if (row.Display || row.Hall) operation.Security.Add(new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference("display", context.Document)] = [] });
         }
 
-        var problems = context.ApiDescription.ActionDescriptor.EndpointMetadata.OfType<RefusalsMetadata>().SelectMany(r => r.Problems).ToList();
+        var metadata = context.ApiDescription.ActionDescriptor.EndpointMetadata;
+        if (metadata.OfType<ConsoleMetadata>().Any()) operation.AddExtension("x-console", new JsonNodeExtension(JsonValue.Create(true)));
+
+        var problems = metadata.OfType<RefusalsMetadata>().SelectMany(r => r.Problems).ToList();
         if (row.Key == KeyRule.Required) problems.AddRange([Problems.IdempotencyKeyMissing, Problems.RequestInFlight, Problems.IdempotencyKeyReused]);
         problems.Add(Problems.TooManyRequests);
         operation.Responses ??= [];

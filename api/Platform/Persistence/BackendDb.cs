@@ -51,6 +51,8 @@ internal sealed class BackendDb : DbContext
     public DbSet<Display> Displays => Set<Display>();
     public DbSet<Ticket> Tickets => Set<Ticket>();
     public DbSet<BindingTicket> BindingTickets => Set<BindingTicket>();
+    public DbSet<Invite> Invites => Set<Invite>();
+    public DbSet<BindingRequest> BindingRequests => Set<BindingRequest>();
     public DbSet<Tag> Tags => Set<Tag>();
     public DbSet<Household> Households => Set<Household>();
     public DbSet<Resident> Residents => Set<Resident>();

@@ -1,10 +1,12 @@
 using System.Collections.Concurrent;
 using System.Text.Encodings.Web;
 using Backend.Domain.Accounts;
+using Backend.Domain.Privacy;
 using Backend.Platform.Errors;
 using Backend.Platform.Persistence;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
@@ -115,6 +117,8 @@ internal sealed class KnownDisplays
 internal sealed record FoundSession(
     Guid Id, Guid AccountId, SessionKind Kind, bool IsCurrent, DateTimeOffset? RotatedAt, DateTimeOffset LastUsedAt, DateTimeOffset ExpiresAt, DateTimeOffset? EndedAt);
 
+internal sealed record HeldBindingTicket(Guid Id, byte[] OpenId);
+
 internal sealed record TakenTicket(Guid AccountId, Guid SessionId, Guid? NodeId, Guid? DisplayId);
 
 /// <summary>What must be found before an account is known: through the sign-in functions alone, which see only these columns.</summary>
@@ -149,4 +153,20 @@ internal static class SignIn
             ? new TakenTicket(reader.GetGuid(0), reader.GetGuid(1), reader.IsDBNull(2) ? null : reader.GetGuid(2), reader.IsDBNull(3) ? null : reader.GetGuid(3))
             : null;
     }
+
+    /// <summary>The WeChat identity behind a binding ticket that still holds; sealed as <see cref="SealedFields.BindingOpenId"/>.</summary>
+    public static Task<HeldBindingTicket?> FindBindingTicketAsync(BackendDb db, byte[] hash, CancellationToken cancellation) =>
+        db.Database.SqlQuery<HeldBindingTicket>($"select id, open_id from app.binding_ticket({hash}, {db.Now})").SingleOrDefaultAsync(cancellation);
+
+    /// <summary>Uses an invite up for the identity behind a ticket. False: it does not exist, is used, ended or revoked.</summary>
+    public static Task<bool> RequestBindingAsync(BackendDb db, byte[] ticket, byte[] invite, Sealed openId, CancellationToken cancellation) =>
+        db.Database.SqlQuery<bool>($"select app.request_binding({ticket}, {invite}, {openId.Bytes}, {db.Now}) as \"Value\"").SingleAsync(cancellation);
+
+    /// <summary>Whether this identity's request waits for a leader.</summary>
+    public static Task<bool> BindingWaitsAsync(BackendDb db, byte[] openIdIndex, CancellationToken cancellation) =>
+        db.Database.SqlQuery<bool>($"select app.binding_waits({openIdIndex}, {db.Now - BindingRequest.Lifetime}) as \"Value\"").SingleAsync(cancellation);
+
+    /// <summary>Binds the identity of a request that the caller has approved. Null: it is bound to somebody else by now, or the account is disabled.</summary>
+    public static Task<Guid?> BindAsync(BackendDb db, Guid request, string name, Guid identity, Sealed openId, CancellationToken cancellation) =>
+        db.Database.SqlQuery<Guid?>($"select app.bind_resident({request}, {Guid.CreateVersion7(db.Now)}, {name}, {identity}, {openId.Bytes}, {db.Now}) as \"Value\"").SingleAsync(cancellation);
 }

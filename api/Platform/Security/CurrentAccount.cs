@@ -16,6 +16,9 @@ internal sealed class CurrentAccount : IScopeSource
 
     public Rights Rights => Signed;
 
+    /// <summary>Her own household: nobody decides about it herself (AZ15).</summary>
+    public bool LivesIn(Guid household) => Signed.Roles.Any(r => r.Role == Role.Resident && r.Homes.Contains(household));
+
     public string Operation { get; private set; } = "";
 
     /// <summary>Roles held now that may do this operation.</summary>

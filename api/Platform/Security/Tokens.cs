@@ -88,7 +88,7 @@ internal sealed class Tokens : IDisposable
     }
 
     /// <summary>A fresh token of 256 random bits (ID10: never a GUID).</summary>
-    public static string Random() => Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(32));
+    public static string Random(int bytes = 32) => Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(bytes));
 
     public static byte[] Hash(string token) => SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(token));
 

@@ -134,6 +134,7 @@ internal static class SealedFields
     public const string AccountPhone = "accounts.phone";
     public const string OpenId = "we_chat_identities.open_id";
     public const string BindingOpenId = "binding_tickets.open_id";
+    public const string RequestedOpenId = "binding_requests.open_id";
     public const string ResidentIdNumber = "residents.id_number";
     public const string ResidentPhone = "residents.phone";
     public const string ResidentFormerAddress = "residents.former_address";

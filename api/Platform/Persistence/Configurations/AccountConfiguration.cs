@@ -77,3 +77,28 @@ internal sealed class BindingTicketConfiguration : IEntityTypeConfiguration<Bind
         ticket.HasIndex(t => t.Hash).IsUnique();
     }
 }
+
+internal sealed class InviteConfiguration : IEntityTypeConfiguration<Invite>
+{
+    public void Configure(EntityTypeBuilder<Invite> invite)
+    {
+        invite.ToTable("invites");
+        invite.HasOne<Domain.Households.Resident>().WithMany().HasForeignKey(i => i.ResidentId).OnDelete(DeleteBehavior.Cascade);
+        invite.HasOne<Domain.Households.Household>().WithMany().HasForeignKey(i => i.HouseholdId).OnDelete(DeleteBehavior.Cascade);
+        invite.HasOne<Account>().WithMany().HasForeignKey(i => i.IssuedBy).OnDelete(DeleteBehavior.Restrict);
+        invite.HasIndex(i => i.Hash).IsUnique();
+    }
+}
+
+internal sealed class BindingRequestConfiguration : IEntityTypeConfiguration<BindingRequest>
+{
+    public void Configure(EntityTypeBuilder<BindingRequest> request)
+    {
+        request.ToTable("binding_requests");
+        request.HasOne<Invite>().WithOne().HasForeignKey<BindingRequest>(r => r.InviteId).OnDelete(DeleteBehavior.Cascade);
+        request.HasOne<Domain.Households.Resident>().WithMany().HasForeignKey(r => r.ResidentId).OnDelete(DeleteBehavior.Cascade);
+        request.HasOne<Domain.Households.Household>().WithMany().HasForeignKey(r => r.HouseholdId).OnDelete(DeleteBehavior.Cascade);
+        request.HasOne<Account>().WithMany().HasForeignKey(r => r.DecidedBy).OnDelete(DeleteBehavior.Restrict);
+        request.HasIndex(r => r.OpenIdIndex);
+    }
+}

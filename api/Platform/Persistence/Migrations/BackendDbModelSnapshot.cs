@@ -100,6 +100,76 @@ namespace Backend.Platform.Persistence.Migrations
                     b.ToTable("account_photos", (string)null);
                 });
 
+            modelBuilder.Entity("Backend.Domain.Accounts.BindingRequest", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<DateTimeOffset?>("DecidedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("decided_at");
+
+                    b.Property<Guid?>("DecidedBy")
+                        .HasColumnType("uuid")
+                        .HasColumnName("decided_by");
+
+                    b.Property<Guid>("HouseholdId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("household_id");
+
+                    b.Property<Guid>("InviteId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("invite_id");
+
+                    b.Property<bool?>("IsApproved")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_approved");
+
+                    b.Property<string>("NodePath")
+                        .IsRequired()
+                        .HasColumnType("ltree")
+                        .HasColumnName("node_path");
+
+                    b.Property<byte[]>("OpenId")
+                        .HasColumnType("bytea")
+                        .HasColumnName("open_id");
+
+                    b.Property<byte[]>("OpenIdIndex")
+                        .HasColumnType("bytea")
+                        .HasColumnName("open_id_index");
+
+                    b.Property<DateTimeOffset>("RequestedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("requested_at");
+
+                    b.Property<Guid>("ResidentId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("resident_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_binding_requests");
+
+                    b.HasIndex("DecidedBy")
+                        .HasDatabaseName("ix_binding_requests_decided_by");
+
+                    b.HasIndex("HouseholdId")
+                        .HasDatabaseName("ix_binding_requests_household_id");
+
+                    b.HasIndex("InviteId")
+                        .IsUnique()
+                        .HasDatabaseName("ix_binding_requests_invite_id");
+
+                    b.HasIndex("OpenIdIndex")
+                        .HasDatabaseName("ix_binding_requests_open_id_index");
+
+                    b.HasIndex("ResidentId")
+                        .HasDatabaseName("ix_binding_requests_resident_id");
+
+                    b.ToTable("binding_requests", (string)null);
+                });
+
             modelBuilder.Entity("Backend.Domain.Accounts.BindingTicket", b =>
                 {
                     b.Property<Guid>("Id")
@@ -180,6 +250,70 @@ namespace Backend.Platform.Persistence.Migrations
                         .HasDatabaseName("ix_displays_registered_by");
 
                     b.ToTable("displays", (string)null);
+                });
+
+            modelBuilder.Entity("Backend.Domain.Accounts.Invite", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<DateTimeOffset>("ExpiresAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("expires_at");
+
+                    b.Property<byte[]>("Hash")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("hash");
+
+                    b.Property<Guid>("HouseholdId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("household_id");
+
+                    b.Property<DateTimeOffset>("IssuedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("issued_at");
+
+                    b.Property<Guid>("IssuedBy")
+                        .HasColumnType("uuid")
+                        .HasColumnName("issued_by");
+
+                    b.Property<string>("NodePath")
+                        .IsRequired()
+                        .HasColumnType("ltree")
+                        .HasColumnName("node_path");
+
+                    b.Property<Guid>("ResidentId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("resident_id");
+
+                    b.Property<DateTimeOffset?>("RevokedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("revoked_at");
+
+                    b.Property<DateTimeOffset?>("UsedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("used_at");
+
+                    b.HasKey("Id")
+                        .HasName("pk_invites");
+
+                    b.HasIndex("Hash")
+                        .IsUnique()
+                        .HasDatabaseName("ix_invites_hash");
+
+                    b.HasIndex("HouseholdId")
+                        .HasDatabaseName("ix_invites_household_id");
+
+                    b.HasIndex("IssuedBy")
+                        .HasDatabaseName("ix_invites_issued_by");
+
+                    b.HasIndex("ResidentId")
+                        .HasDatabaseName("ix_invites_resident_id");
+
+                    b.ToTable("invites", (string)null);
                 });
 
             modelBuilder.Entity("Backend.Domain.Accounts.Session", b =>
@@ -2171,6 +2305,36 @@ namespace Backend.Platform.Persistence.Migrations
                         .HasConstraintName("fk_account_photos_accounts_account_id");
                 });
 
+            modelBuilder.Entity("Backend.Domain.Accounts.BindingRequest", b =>
+                {
+                    b.HasOne("Backend.Domain.Accounts.Account", null)
+                        .WithMany()
+                        .HasForeignKey("DecidedBy")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .HasConstraintName("fk_binding_requests_accounts_decided_by");
+
+                    b.HasOne("Backend.Domain.Households.Household", null)
+                        .WithMany()
+                        .HasForeignKey("HouseholdId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_binding_requests_households_household_id");
+
+                    b.HasOne("Backend.Domain.Accounts.Invite", null)
+                        .WithOne()
+                        .HasForeignKey("Backend.Domain.Accounts.BindingRequest", "InviteId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_binding_requests_invites_invite_id");
+
+                    b.HasOne("Backend.Domain.Households.Resident", null)
+                        .WithMany()
+                        .HasForeignKey("ResidentId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_binding_requests_residents_resident_id");
+                });
+
             modelBuilder.Entity("Backend.Domain.Accounts.Display", b =>
                 {
                     b.HasOne("Backend.Domain.Grid.GridNode", null)
@@ -2186,6 +2350,30 @@ namespace Backend.Platform.Persistence.Migrations
                         .OnDelete(DeleteBehavior.Restrict)
                         .IsRequired()
                         .HasConstraintName("fk_displays_accounts_registered_by");
+                });
+
+            modelBuilder.Entity("Backend.Domain.Accounts.Invite", b =>
+                {
+                    b.HasOne("Backend.Domain.Households.Household", null)
+                        .WithMany()
+                        .HasForeignKey("HouseholdId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_invites_households_household_id");
+
+                    b.HasOne("Backend.Domain.Accounts.Account", null)
+                        .WithMany()
+                        .HasForeignKey("IssuedBy")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired()
+                        .HasConstraintName("fk_invites_accounts_issued_by");
+
+                    b.HasOne("Backend.Domain.Households.Resident", null)
+                        .WithMany()
+                        .HasForeignKey("ResidentId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_invites_residents_resident_id");
                 });
 
             modelBuilder.Entity("Backend.Domain.Accounts.Session", b =>
