@@ -58,6 +58,7 @@ internal sealed class DemoDatabase(PostgresServer postgres, Secrets secrets)
             postgres.ConnectionString("backend_app", secrets.AppPassword, Name),
             postgres.ConnectionString("backend_worker", secrets.WorkerPassword, Name));
         settings["Files:Folder"] = LocalFolder.Photos;
+        settings["Audit:Sink"] = LocalFolder.AuditSink;
         return settings;
     }
 }

@@ -18,6 +18,8 @@ internal sealed class LocalFolder : IDisposable
 
     public static string Photos => Path.Combine(Root, "photos");
 
+    public static string AuditSink => Path.Combine(Root, "audit-heads");
+
     public static LocalFolder Open() =>
         TryOpen() ?? throw new Refusal($"本仓库已在运行（进程 {RunningLauncher()}）。请先停止它，或执行 make reset。");
 

@@ -1,10 +1,11 @@
 using System.Security.Cryptography;
+using Backend.Platform.Audit;
 using Backend.Platform.Security;
 
 namespace Local;
 
 /// <summary>
-/// What a machine must keep to itself: database passwords, vault keys, the signing key of the tokens and the WeChat secret. Made once, random; never
+/// What a machine must keep to itself: database passwords, vault keys, the keys of the tokens and of the audit chain, and the WeChat secret. Made once, random; never
 /// in the repository, in an argument or in a log (BR01).
 /// </summary>
 internal sealed record Secrets
@@ -18,9 +19,12 @@ internal sealed record Secrets
     public required string VaultIndexKey { get; init; }
     public required string SigningKey { get; init; }
     public required string RefreshKey { get; init; }
+    public required string AuditKey { get; init; }
     public required string WeChatSecret { get; init; }
 
     public VaultOptions Vault => new() { CurrentKey = 1, Keys = { [1] = VaultKey }, IndexKey = VaultIndexKey };
+
+    public AuditOptions Audit => new() { CurrentKey = 1, Keys = { [1] = AuditKey } };
 
     /// <summary>The api's settings that follow from the secrets, by configuration key.</summary>
     public Dictionary<string, string?> Settings(string appConnectionString, string workerConnectionString) => new()
@@ -32,6 +36,8 @@ internal sealed record Secrets
         ["Vault:IndexKey"] = VaultIndexKey,
         ["Tokens:SigningKey"] = SigningKey,
         ["Tokens:RefreshKey"] = RefreshKey,
+        ["Audit:CurrentKey"] = "1",
+        ["Audit:Keys:1"] = AuditKey,
         ["WeChat:AppSecret"] = WeChatSecret,
     };
 
@@ -46,6 +52,7 @@ internal sealed record Secrets
         VaultIndexKey = Key(),
         SigningKey = NewSigningKey(),
         RefreshKey = Key(),
+        AuditKey = Key(),
         WeChatSecret = Word(),
     };
 
@@ -65,6 +72,7 @@ internal sealed record Secrets
             VaultIndexKey = await Keep("vault-index-key", fresh.VaultIndexKey),
             SigningKey = await Keep("token-signing-key.pem", fresh.SigningKey),
             RefreshKey = await Keep("token-refresh-key", fresh.RefreshKey),
+            AuditKey = await Keep("audit-key-1", fresh.AuditKey),
             WeChatSecret = await Keep("wechat-app-secret", fresh.WeChatSecret),
         };
 

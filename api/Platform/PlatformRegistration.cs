@@ -39,7 +39,7 @@ internal static class PlatformRegistration
         services.TryAddSingleton(TimeProvider.System);
         services.AddPersistence(configuration);
         services.AddSecurity(configuration);
-        services.AddScoped<AuditWriter>();
+        services.AddAudit(configuration);
         services.AddWeChat(configuration);
         services.AddSingleton<TierDesk>();
         services.AddFiles(configuration);

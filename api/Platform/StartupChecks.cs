@@ -1,4 +1,5 @@
 using System.Globalization;
+using Backend.Platform.Audit;
 using Backend.Platform.Persistence;
 using Backend.Platform.Security;
 using Backend.Platform.WeChat;
@@ -13,7 +14,7 @@ internal sealed class StartRefused(string reason, Exception? inner = null) : Inv
 
 /// <summary>
 /// The service refuses to start where the second wall is not standing (AZ05), where keys or passwords are missing or weak, where personal data would
-/// travel in the clear (BR04), or over another schema than its own; and says why (RL23).
+/// travel in the clear (BR04), over another schema than its own, or where the audit chain could not go on (AU03); and says why (RL23).
 /// </summary>
 internal sealed class StartupChecks(
     IServiceProvider services, IConfiguration configuration, IHostEnvironment environment, ILogger<StartupChecks> log)
@@ -39,11 +40,14 @@ internal sealed class StartupChecks(
         // Making them reads the keys.
         services.GetRequiredService<Vault>();
         services.GetRequiredService<Tokens>();
+        services.GetRequiredService<AuditKeys>();
+        services.GetRequiredService<AuditSink>();
 
         var (appSource, workerSource) = (services.GetRequiredService<AppDataSource>().Source, services.GetRequiredService<WorkerDataSource>().Source);
         var app = await CheckDatabaseAsync("App", appSource, cancellation);
         var worker = await CheckDatabaseAsync("Worker", workerSource, cancellation);
         if (app == worker) throw new StartRefused($"ConnectionStrings:App 与 ConnectionStrings:Worker 使用了同一数据库角色 {app}，应分别为 backend_app 与 backend_worker。");
+        await AuditSealer.CheckServerAsync(workerSource, cancellation);
         log.LogInformation("Row level security is forced; the roles own nothing and cannot pass it.");
         await WarmAsync(appSource, cancellation);
         await WarmAsync(workerSource, cancellation);

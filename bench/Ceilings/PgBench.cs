@@ -79,6 +79,7 @@ internal sealed partial class PgBench
     private static string Literal(NpgsqlParameter parameter) => parameter.Value switch
     {
         null or DBNull => "null" + Cast(parameter),
+        byte[] bytes => $"'\\x{Convert.ToHexStringLower(bytes)}'::bytea",
         Guid[] ids => $"'{{{string.Join(',', ids)}}}'::uuid[]",
         long[] numbers => $"'{{{string.Join(',', numbers)}}}'::bigint[]",
         DateOnly day => $"'{day:yyyy-MM-dd}'::date",

@@ -79,7 +79,7 @@ internal sealed class HouseholdReads : Row
         AuditWriter AuditOf(string operation)
         {
             me.Enter(operation, null, [], scope);
-            return new AuditWriter(me, db, new AppDataSource(source), new HttpContextAccessor());
+            return new AuditWriter(me, db, new AppDataSource(source), new HttpContextAccessor(), new AuditSigner(new AuditKeys(stage.Secrets.Audit)));
         }
     }
 

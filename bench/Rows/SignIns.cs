@@ -32,7 +32,7 @@ internal sealed class SignIns : Row
         var writing = await PgBench.WriteAsync(stage, "sign-in", "select account from bench.staff where n = :n", Seeding.Staff,
             [
                 ScopedCommands.WriteScope(me.Current),
-                .. SignInWithWeChat.Commands(Guid.CreateVersion7(), someone, "", TimeProvider.System.GetUtcNow(), new AuditWriter(me, db, new AppDataSource(source), new HttpContextAccessor())),
+                .. SignInWithWeChat.Commands(Guid.CreateVersion7(), someone, "", TimeProvider.System.GetUtcNow(), new AuditWriter(me, db, new AppDataSource(source), new HttpContextAccessor(), new AuditSigner(new AuditKeys(stage.Secrets.Audit)))),
             ],
             new Dictionary<string, string>
             {

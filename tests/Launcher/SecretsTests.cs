@@ -31,7 +31,7 @@ public sealed class SecretsTests
         using var key = ECDsa.Create();
         key.ImportFromPem(secrets.SigningKey);
         Assert.Equal("1.2.840.10045.3.1.7", key.ExportParameters(false).Curve.Oid.Value);
-        foreach (var text in (string[])[secrets.VaultKey, secrets.VaultIndexKey, secrets.RefreshKey])
+        foreach (var text in (string[])[secrets.VaultKey, secrets.VaultIndexKey, secrets.RefreshKey, secrets.AuditKey])
             Assert.Equal(32, Convert.FromBase64String(text).Length);
         using var vault = new Vault(secrets.Vault);
         Assert.Equal("x", vault.OpenText(SealedFields.ResidentPhone, Guid.Empty, vault.Seal(SealedFields.ResidentPhone, Guid.Empty, "x")));

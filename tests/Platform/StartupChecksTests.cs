@@ -20,6 +20,9 @@ public sealed class StartupChecksTests(MigratedDatabase fixture) : IClassFixture
     [InlineData("a short key", "Vault:Keys:1", Short, "Vault:Keys:1 应为 32 个随机字节")]
     [InlineData("a weak key", "Vault:IndexKey", Weak, "Vault:IndexKey 过弱")]
     [InlineData("no refresh key", "Tokens:RefreshKey", null, "缺少 Tokens:RefreshKey")]
+    [InlineData("no audit key", "Audit:Keys:1", null, "Audit:Keys 中没有")]
+    [InlineData("a weak audit key", "Audit:Keys:1", Weak, "Audit:Keys:1 过弱")]
+    [InlineData("a second sink out of reach", "Audit:Sink", "/nowhere/heads", "Audit:Sink 指向的文件")]
     [InlineData("no signing key", "Tokens:SigningKey", null, "缺少 Tokens:SigningKey")]
     [InlineData("a signing key that is none", "Tokens:SigningKey", OtherCurve, "Tokens:SigningKey 应为 P-256")]
     [InlineData("no WeChat secret", "WeChat:AppSecret", null, "WeChat:AppSecret")]
@@ -114,6 +117,14 @@ public sealed class StartupChecksTests(MigratedDatabase fixture) : IClassFixture
         Assert.DoesNotContain(backend.Output, l => l.Contains("拒绝启动", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task RL23_an_audit_key_that_is_also_the_vaults_stops_the_start()
+    {
+        var settings = Settings();
+        settings["Audit:Keys:1"] = settings["Vault:Keys:1"];
+        await AssertRefusedAsync(settings, "Audit:Keys:1 与 Vault 的密钥相同", "one key for two things");
+    }
+
     private Dictionary<string, string?> Settings()
     {
         var settings = Database.Settings();
@@ -136,7 +147,7 @@ public sealed class StartupChecksTests(MigratedDatabase fixture) : IClassFixture
         Assert.Contains(lines, l => l.StartsWith("拒绝启动：", StringComparison.Ordinal) && l.Contains(reason, StringComparison.Ordinal));
         Assert.DoesNotContain(lines, l => l.StartsWith("   at ", StringComparison.Ordinal));
         // Neither here nor in the log before it (BR01).
-        foreach (var name in (string[])["Vault:Keys:1", "Vault:IndexKey", "Tokens:RefreshKey", "WeChat:AppSecret"])
+        foreach (var name in (string[])["Vault:Keys:1", "Vault:IndexKey", "Audit:Keys:1", "Tokens:RefreshKey", "WeChat:AppSecret"])
             if (settings.GetValueOrDefault(name) is { Length: > 0 } kept) Assert.DoesNotContain(kept, said, StringComparison.Ordinal);
         if (secret is { Length: > 6 } && !secret.StartsWith("http", StringComparison.Ordinal)) Assert.DoesNotContain(secret, said.Replace("backend_app 与", "", StringComparison.Ordinal), StringComparison.Ordinal);
     }

@@ -7,9 +7,10 @@ using NpgsqlTypes;
 namespace Backend.Platform.Audit;
 
 /// <summary>Writes audit entries (AU01, AU02): of a change in its transaction, of a read in its batch, of a refusal in a transaction of its own.</summary>
-internal sealed class AuditWriter(CurrentAccount me, BackendDb db, AppDataSource source, IHttpContextAccessor http)
+internal sealed class AuditWriter(CurrentAccount me, BackendDb db, AppDataSource source, IHttpContextAccessor http, AuditSigner signer)
 {
     public const string Done = "done";
+    private const string NotFound = "not_found";
 
     private bool _written;
 
@@ -34,13 +35,24 @@ internal sealed class AuditWriter(CurrentAccount me, BackendDb db, AppDataSource
     /// <summary>The entry of a read, as the last command of its batch.</summary>
     /// <param name="ids">The objects that were asked for.</param>
     /// <param name="foundIn">Table in which the first of them must be visible; else the entry says <c>not_found</c>. Null: always <c>done</c>.</param>
-    public NpgsqlBatchCommand ReadCommand(Guid[] ids, string? foundIn = null) => Insert(Entry(Done, ids), "@targets",
-        foundIn is null ? "@result" : $"case when exists (select from {foundIn} where id = @targets[1]) then @result else 'not_found' end");
+    public NpgsqlBatchCommand ReadCommand(Guid[] ids, string? foundIn = null)
+    {
+        var entry = Entry(Done, ids);
+        if (foundIn is null) return Insert(entry);
+        // The statement decides which of the two results it is, and with it which of the two MACs. "offset 0": it looks once.
+        var command = Insert(entry, result: $"case when f.found then @result else '{NotFound}' end", mac: "case when f.found then @mac else @mac_not_found end",
+            from: $"from (select exists (select from {foundIn} where id = @targets[1]) as found offset 0) f");
+        command.Parameters.Add(new NpgsqlParameter("mac_not_found", signer.Mac(entry, NotFound)));
+        return command;
+    }
 
-    /// <summary>A read whose ids are known only to its own statement: <c>{0}</c> in the SQL becomes the entry's insert, as a CTE.</summary>
+    /// <summary>
+    /// A read whose ids are known only to its own statement: <c>{0}</c> in the SQL becomes the entry's insert, as a CTE. Its MAC says that it covers all
+    /// but the ids; knowing them first would cost a round trip more. The seal covers them too.
+    /// </summary>
     public NpgsqlBatchCommand ListCommand(string sql, string targets)
     {
-        var command = Insert(Entry(Done, []), targets);
+        var command = Insert(Entry(Done, [], MacOf.EntryWithoutIds), targets);
         command.CommandText = sql.Replace("{0}", command.CommandText, StringComparison.Ordinal);
         return command;
     }
@@ -52,16 +64,19 @@ internal sealed class AuditWriter(CurrentAccount me, BackendDb db, AppDataSource
         await using var reader = await ScopedCommands.ReadAsync(source, me.Current, [Insert(entry)], cancellation);
     }
 
-    private static NpgsqlBatchCommand Insert(AuditEntry entry, string targets = "@targets", string result = "@result") => ScopedCommands.Command($"""
-        insert into audit_entries (id, account_id, session_id, roles, scope, operation, target_ids, result, address, correlation_id)
-        select @entry, @account, @session, @roles, @scope, @operation, {targets}, {result}, @address, @correlation
+    private static NpgsqlBatchCommand Insert(
+        AuditEntry entry, string targets = "@targets", string result = "@result", string mac = "@mac", string from = "") => ScopedCommands.Command($"""
+        insert into audit_entries (id, account_id, session_id, roles, scope, operation, target_ids, result, address, correlation_id, writer_id, writer_number, mac)
+        select @entry, @account, @session, @roles, @scope, @operation, {targets}, {result}, @address, @correlation, @writer, @number, {mac}
+        {from}
         """,
         new("entry", entry.Id), Nullable("account", NpgsqlDbType.Uuid, entry.AccountId), Nullable("session", NpgsqlDbType.Uuid, entry.SessionId),
         Nullable("roles", NpgsqlDbType.Text, entry.Roles), Nullable("scope", NpgsqlDbType.Text, entry.Scope), new("operation", entry.Operation),
         new("targets", NpgsqlDbType.Array | NpgsqlDbType.Uuid) { Value = entry.TargetIds }, new("result", entry.Result),
-        Nullable("address", NpgsqlDbType.Text, entry.Address), new("correlation", entry.CorrelationId));
+        Nullable("address", NpgsqlDbType.Text, entry.Address), new("correlation", entry.CorrelationId),
+        new("writer", entry.WriterId), new("number", entry.WriterNumber), new("mac", entry.Mac));
 
-    private AuditEntry Entry(string result, Guid[] targets) => new()
+    private AuditEntry Entry(string result, Guid[] targets, MacOf covers = MacOf.Entry) => signer.Sign(new AuditEntry
     {
         Id = Guid.CreateVersion7(db.Now),
         AccountId = me.IsSignedIn ? me.Id : me.Current.Account,
@@ -73,7 +88,7 @@ internal sealed class AuditWriter(CurrentAccount me, BackendDb db, AppDataSource
         Result = result,
         Address = http.HttpContext?.Connection.RemoteIpAddress?.ToString(),
         CorrelationId = Activity.Current?.TraceId.ToString() ?? http.HttpContext?.TraceIdentifier ?? "",
-    };
+    }, covers);
 
     private Guid[] RouteIds() =>
         http.HttpContext?.Request.RouteValues.Values.Select(v => Guid.TryParse(v?.ToString(), out var id) ? id : Guid.Empty).Where(id => id != Guid.Empty).ToArray() ?? [];

@@ -48,7 +48,7 @@ internal static class ScopedCommands
         }
     }
 
-    /// <summary>The first command of a read's batch. The loss window of its unflushed audit row is stated in docs/security.md (AU02); no domain data is written here.</summary>
+    /// <summary>The first command of a read's batch. The loss window of its unflushed audit row is stated in docs/operations.md, section 10 (AU02); no domain data is written here.</summary>
     public static NpgsqlBatchCommand ReadScope(Scope scope) => First(SetScope + ", set_config('synchronous_commit', 'off', true)", scope);
 
     /// <summary>The first command of a batch that writes.</summary>

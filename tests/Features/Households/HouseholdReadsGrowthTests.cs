@@ -120,6 +120,8 @@ public sealed class HouseholdReadsGrowthTests(DemoDatabase demo) : IClassFixture
     {
         var me = new CurrentAccount();
         me.Enter(operation, null, [Role.FloorLeader], scope);
-        return new AuditWriter(me, OwnerContext.Create(NpgsqlDataSource.Create("Host=nowhere")), new AppDataSource(NpgsqlDataSource.Create("Host=nowhere")), new HttpContextAccessor());
+        return new AuditWriter(
+            me, OwnerContext.Create(NpgsqlDataSource.Create("Host=nowhere")), new AppDataSource(NpgsqlDataSource.Create("Host=nowhere")), new HttpContextAccessor(),
+            new AuditSigner(new AuditKeys(PostgresFixture.Secrets.Audit)));
     }
 }

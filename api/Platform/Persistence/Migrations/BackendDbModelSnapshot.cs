@@ -2056,6 +2056,10 @@ namespace Backend.Platform.Persistence.Migrations
                         .HasColumnType("text")
                         .HasColumnName("correlation_id");
 
+                    b.Property<byte[]>("Mac")
+                        .HasColumnType("bytea")
+                        .HasColumnName("mac");
+
                     b.Property<string>("Operation")
                         .IsRequired()
                         .HasColumnType("text")
@@ -2082,6 +2086,14 @@ namespace Backend.Platform.Persistence.Migrations
                         .IsRequired()
                         .HasColumnType("uuid[]")
                         .HasColumnName("target_ids");
+
+                    b.Property<Guid?>("WriterId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("writer_id");
+
+                    b.Property<long?>("WriterNumber")
+                        .HasColumnType("bigint")
+                        .HasColumnName("writer_number");
 
                     b.HasKey("Id")
                         .HasName("pk_audit_entries");
