@@ -8,7 +8,7 @@ internal readonly record struct AuditHead(long Number, string Mac);
 
 /// <summary>
 /// The second sink (AU03): where the newest seals' heads are kept out of the database's reach, so that a tail that was cut off is missed. A file that is
-/// only ever appended to (<c>Audit:Sink</c>), or the log. Both hold <c>audit-seal NUMBER MAC</c>, so a log can be verified against like the file.
+/// only ever appended to (<c>Audit:Sink</c>, one a replica), or the log. Both hold <c>audit-seal NUMBER MAC</c>, so a log can be verified against like the file.
 /// </summary>
 internal sealed class AuditSink
 {
@@ -33,7 +33,7 @@ internal sealed class AuditSink
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new StartRefused($"Audit:Sink 指向的文件 {_file} 无法写入。", e);
+            throw new StartRefused("Audit:Sink 指向的文件无法写入。", e);
         }
     }
 
@@ -49,8 +49,7 @@ internal sealed class AuditSink
         }
         else
         {
-            // Alone: two replicas that share a file would write over each other. Whoever finds it taken comes again with the next pass.
-            await using var stream = new FileStream(_file, FileMode.Append, FileAccess.Write, FileShare.None);
+            await using var stream = new FileStream(_file, FileMode.Append, FileAccess.Write, FileShare.ReadWrite);
             await stream.WriteAsync(Encoding.UTF8.GetBytes(FormattableString.Invariant($"{Mark}{head.Number} {head.Mac}\n")), cancellation);
             stream.Flush(flushToDisk: true);
         }

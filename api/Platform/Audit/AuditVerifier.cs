@@ -40,7 +40,7 @@ internal sealed record AuditFinding(AuditFault Fault, long? Seal = null, Guid? E
 internal sealed record AuditReport(long Seals, long Entries, long Unsealed, long WithoutMac, int Writers, long Gaps, long? Heads, AuditFinding? Finding);
 
 /// <summary>
-/// Verifies the whole chain in one snapshot of the database, as a stream (AU03): every seal's number, MAC and link to the former one, every entry's MAC,
+/// Verifies the whole chain in one snapshot of the database, as a stream, while the service goes on (AU03): every seal's number, MAC and link to the former one, every entry's MAC,
 /// the count and hash of every seal's entries, the entries that are not sealed yet, and the second sink's heads. It keeps a few numbers for each process
 /// start, and nothing for each entry or seal. Made for one run.
 /// </summary>
@@ -61,21 +61,28 @@ internal sealed class AuditVerifier(AuditKeys keys) : IDisposable
     {
         await using var connection = new NpgsqlConnection(connectionString);
         await connection.OpenAsync(cancellation);
-        await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellation);
-        await using (var patience = new NpgsqlCommand("select set_config('statement_timeout', '0', true)", connection)) await patience.ExecuteNonQueryAsync(cancellation);
-        return await RunAsync(connection, sink, cancellation);
+        AuditFinding? finding;
+        await using (await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellation))
+        {
+            await using (var patience = new NpgsqlCommand("select set_config('statement_timeout', '0', true)", connection)) await patience.ExecuteNonQueryAsync(cancellation);
+            finding = await VerifyEntriesAsync(connection, cancellation);
+        }
+
+        // Past that snapshot: a head is copied when its seal is committed, so what the sink holds by now is to be found by looking now.
+        return Report(finding ?? await VerifyHeadsAsync(connection, sink, cancellation));
     }
 
     /// <summary>The same on a connection whose transaction is the caller's.</summary>
-    public async Task<AuditReport> RunAsync(NpgsqlConnection connection, string? sink, CancellationToken cancellation)
-    {
-        var finding = await VerifySealedAsync(connection, cancellation)
-            ?? (sink is null ? null : await VerifyHeadsAsync(connection, sink, cancellation))
-            ?? await VerifyUnsealedAsync(connection, cancellation);
-        return new AuditReport(_seals, _entries, _unsealed, _withoutMac, _writers.Count, _writers.Values.Sum(w => Math.Max(0, w.Highest - w.Count)), _heads, finding);
-    }
+    public async Task<AuditReport> RunAsync(NpgsqlConnection connection, string? sink, CancellationToken cancellation) =>
+        Report(await VerifyEntriesAsync(connection, cancellation) ?? await VerifyHeadsAsync(connection, sink, cancellation));
 
     public void Dispose() => _hash.Dispose();
+
+    private AuditReport Report(AuditFinding? finding) =>
+        new(_seals, _entries, _unsealed, _withoutMac, _writers.Count, _writers.Values.Sum(w => Math.Max(0, w.Highest - w.Count)), _heads, finding);
+
+    private async Task<AuditFinding?> VerifyEntriesAsync(NpgsqlConnection connection, CancellationToken cancellation) =>
+        await VerifySealedAsync(connection, cancellation) ?? await VerifyUnsealedAsync(connection, cancellation);
 
     private async Task<AuditFinding?> VerifySealedAsync(NpgsqlConnection connection, CancellationToken cancellation)
     {
@@ -150,8 +157,9 @@ internal sealed class AuditVerifier(AuditKeys keys) : IDisposable
         };
     }
 
-    private async Task<AuditFinding?> VerifyHeadsAsync(NpgsqlConnection connection, string sink, CancellationToken cancellation)
+    private async Task<AuditFinding?> VerifyHeadsAsync(NpgsqlConnection connection, string? sink, CancellationToken cancellation)
     {
+        if (sink is null) return null;
         _heads = 0;
         await foreach (var heads in AuditSink.ReadAsync(sink, cancellation).Chunk(HeadsAtOnce).WithCancellation(cancellation))
         {
