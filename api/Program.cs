@@ -8,6 +8,7 @@ using Backend.Features.Sessions;
 using Backend.Features.Tiers;
 using Backend.Features.Wall;
 using Backend.Platform;
+using Backend.Platform.Audit;
 using Backend.Platform.OpenApi;
 using Backend.Platform.Realtime;
 
@@ -25,7 +26,7 @@ var app = builder.Build();
 app.UseReadyWalls();
 app.UsePlatform();
 
-var api = app.MapGroup("/api/v1");
+var api = app.MapGroup("/api/v1").AuditDenials();
 api.MapSessions();
 api.MapBindings();
 api.MapGrid();

@@ -12,16 +12,13 @@ internal sealed class AuditWriter(CurrentAccount me, BackendDb db, AppDataSource
     public const string Done = "done";
     private const string NotFound = "not_found";
 
-    private bool _written;
+    /// <summary>Whether this request has its entry already.</summary>
+    public bool IsWritten { get; private set; }
 
     /// <summary>Adds the entry of this operation to the open transaction.</summary>
     /// <param name="result"><c>done</c> or a problem code.</param>
     /// <param name="targets">Ids of the objects concerned.</param>
-    public void Add(string result, params Guid[] targets)
-    {
-        _written = true;
-        db.AuditEntries.Add(Entry(result, targets));
-    }
+    public void Add(string result, params Guid[] targets) => db.AuditEntries.Add(Entry(result, targets));
 
     /// <summary>The entry of a change that is written in one batch of its own (<see cref="ScopedCommands.WriteAsync"/>).</summary>
     public NpgsqlBatchCommand ChangeCommand(string result, params Guid[] targets) => Insert(Entry(result, targets));
@@ -29,7 +26,7 @@ internal sealed class AuditWriter(CurrentAccount me, BackendDb db, AppDataSource
     /// <summary>For a change whose handler named no targets: the ids of its route.</summary>
     public void AddUnlessWritten()
     {
-        if (!_written) Add(Done, RouteIds());
+        if (!IsWritten) Add(Done, RouteIds());
     }
 
     /// <summary>The entry of a read, as the last command of its batch.</summary>
@@ -76,19 +73,23 @@ internal sealed class AuditWriter(CurrentAccount me, BackendDb db, AppDataSource
         Nullable("address", NpgsqlDbType.Text, entry.Address), new("correlation", entry.CorrelationId),
         new("writer", entry.WriterId), new("number", entry.WriterNumber), new("mac", entry.Mac));
 
-    private AuditEntry Entry(string result, Guid[] targets, MacOf covers = MacOf.Entry) => signer.Sign(new AuditEntry
+    private AuditEntry Entry(string result, Guid[] targets, MacOf covers = MacOf.Entry)
     {
-        Id = Guid.CreateVersion7(db.Now),
-        AccountId = me.IsSignedIn ? me.Id : me.Current.Account,
-        SessionId = me.IsSignedIn ? me.SessionId : null,
-        Roles = me.Roles.Count == 0 ? null : string.Join(',', me.Roles.Select(r => SnakeCase.Of(r))),
-        Scope = me.Current.ReachSetting is { Length: > 0 } reach ? reach : null,
-        Operation = me.Operation,
-        TargetIds = targets,
-        Result = result,
-        Address = http.HttpContext?.Connection.RemoteIpAddress?.ToString(),
-        CorrelationId = Activity.Current?.TraceId.ToString() ?? http.HttpContext?.TraceIdentifier ?? "",
-    }, covers);
+        IsWritten = true;
+        return signer.Sign(new AuditEntry
+        {
+            Id = Guid.CreateVersion7(db.Now),
+            AccountId = me.IsSignedIn ? me.Id : me.Current.Account,
+            SessionId = me.IsSignedIn ? me.SessionId : null,
+            Roles = me.Roles.Count == 0 ? null : string.Join(',', me.Roles.Select(r => SnakeCase.Of(r))),
+            Scope = me.Current.ReachSetting is { Length: > 0 } reach ? reach : null,
+            Operation = me.Operation,
+            TargetIds = targets,
+            Result = result,
+            Address = http.HttpContext?.Connection.RemoteIpAddress?.ToString(),
+            CorrelationId = Activity.Current?.TraceId.ToString() ?? http.HttpContext?.TraceIdentifier ?? "",
+        }, covers);
+    }
 
     private Guid[] RouteIds() =>
         http.HttpContext?.Request.RouteValues.Values.Select(v => Guid.TryParse(v?.ToString(), out var id) ? id : Guid.Empty).Where(id => id != Guid.Empty).ToArray() ?? [];
