@@ -20,8 +20,8 @@ internal static class RevokeDisplay
 
     public static async Task<Results<NoContent, ProblemHttpResult>> Handle(Guid id, BackendDb db, AuditWriter audit, CancellationToken cancellation)
     {
-        if (await db.Displays.SingleOrDefaultAsync(d => d.Id == id, cancellation) is not { } display) return Problems.NotFound.Result();
-        display.RevokedAt ??= db.Now;
+        if (await db.Displays.SingleOrDefaultAsync(d => d.Id == id && d.RevokedAt == null, cancellation) is not { } display) return Problems.NotFound.Result();
+        display.RevokedAt = db.Now;
         audit.Add(AuditWriter.Done, display.Id, display.NodeId);
         return TypedResults.NoContent();
     }
