@@ -13,6 +13,7 @@ internal static class ProofSize
         var other => throw new InvalidOperationException($"PROOF_SIZE={other}: small or full."),
     };
 
+    public static int PolicyCells => Of(2_000, 20_000);
     public static int Reach => Of(2_000, 20_000);
     public static int RightsChanges => Of(5, 100);
     public static int GeneratedRequests => Of(5_000, 100_000);

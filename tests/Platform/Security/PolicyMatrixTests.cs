@@ -1,0 +1,181 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using System.Text.RegularExpressions;
+using Backend.Domain.Accounts;
+using Backend.Domain.Grid;
+using Backend.Tests.Support;
+
+namespace Backend.Tests.Platform.Security;
+
+/// <summary>
+/// The policy table, executed over HTTP (AZ01, AZ02, AU01): every operation for every column and every relation that there is to its object, and then whoever,
+/// whatever and about whatever by lot. What is expected comes from policy.md and the rows (<see cref="PolicyOracle"/>).
+/// </summary>
+public sealed class PolicyMatrixTests(PolicyDistrict district) : IClassFixture<PolicyDistrict>
+{
+    private sealed record Answer(Cell Cell, Verdict Expected, HttpStatusCode Status, string Text, string Trace)
+    {
+        public bool IsAllowed => (int)Status is >= 200 and < 300;
+
+        public bool ReachedAHandler => Status is not (HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden);
+
+        public bool IsAsExpected => Expected switch
+        {
+            Verdict.Allowed => IsAllowed,
+            Verdict.NotSignedIn => Status == HttpStatusCode.Unauthorized && Text.Contains("\"not_signed_in\"", StringComparison.Ordinal),
+            Verdict.NotAllowed => Status == HttpStatusCode.Forbidden && Text.Contains("\"operation_not_allowed\"", StringComparison.Ordinal),
+            _ => Status == HttpStatusCode.NotFound && Text.Contains("\"not_found\"", StringComparison.Ordinal),
+        };
+
+        public override string ToString() => $"{Cell.Request.Name} by {Cell.Caller.Name} of {Cell.Target}: {Expected}, but {(int)Status} {Text}";
+    }
+
+    [Fact]
+    public void AZ01_every_operation_and_every_column_is_put_to_the_proof()
+    {
+        Assert.Equal(district.Operations.Order(), PolicyRequests.All.Select(r => r.Operation).Distinct().Order());
+        Assert.Equal(district.Oracle.Operations.Order(), district.Operations.Order());
+        // A column is proven by somebody who has this one alone.
+        Assert.Empty(district.Oracle.Columns.Except(district.Chosen.Select(district.Oracle.ColumnsOf).Where(c => c.Count == 1).Select(c => c[0])));
+        var relations = PolicyRequests.All.SelectMany(r => district.Chosen.SelectMany(c => district.Targets[r.About].SelectMany(t => district.Oracle.RelationsOf(c, r.Operation, t).Split(" and ")))).Distinct();
+        Assert.Equal(district.Oracle.Relations.Order(), relations.Order());
+    }
+
+    [Fact]
+    public async Task AZ01_AZ02_AU01_the_whole_table_is_executed_without_a_leak_or_a_wrong_denial()
+    {
+        var cells = (
+            from request in PolicyRequests.All
+            from caller in district.Chosen
+            from alike in district.Targets[request.About].GroupBy(t => district.Oracle.RelationsOf(caller, request.Operation, t))
+            // At the door the object does not matter: one is enough.
+            let two = district.Oracle.Expect(caller, request.Operation, alike.First()) is Verdict.Allowed or Verdict.NotFound
+            from target in two ? ((Target[])[alike.First(), alike.Last()]).Distinct() : [alike.First()]
+            select new Cell(district, request, caller, target)).ToList();
+        var answers = await AskAsync("AZ02 policy matrix", cells);
+        Assert.Empty(district.Operations.Except(answers.Where(a => a.IsAllowed).Select(a => a.Cell.Request.Operation)));
+        Assert.True(answers.Count(a => a.ReachedAHandler) * 2 >= answers.Count, "Most requests were refused at the door: they prove little.");
+    }
+
+    [Fact]
+    public async Task AZ02_AU01_whoever_asks_whatever_about_whatever_by_lot_gets_what_the_table_says()
+    {
+        var lot = new Random(8);
+        T One<T>(IReadOnlyList<T> of) => of[lot.Next(of.Count)];
+        var targets = district.Targets.ToDictionary(t => t.Key, t => t.ToList());
+        await AskAsync("AZ02 by lot", [.. Enumerable.Range(0, ProofSize.PolicyCells).Select(_ => One(PolicyRequests.All)).Select(r => new Cell(district, r, One(district.Everybody), One(targets[r.About])))]);
+    }
+
+    [Fact]
+    public async Task AZ08_a_foreign_child_is_answered_like_a_missing_one_and_a_foreign_parent_hides_every_child()
+    {
+        var (staff, beside) = (district.Named("staff"), district.Named($"{Role.CommunityLeader}"));
+        Target Of(TargetKind kind, string operation, Verdict verdict) => district.Targets[kind].First(t => !t.Gone && district.Oracle.Expect(staff, operation, t) == verdict);
+        async Task<HttpResponseMessage> SendAsync(Caller caller, PolicyRequest request, Target parent) =>
+            await district.SendAsync(new Cell(district, request, caller, parent), ActivityTraceId.CreateRandom().ToHexString());
+        async Task<string> CursorAsync(Func<string, PolicyRequest> page, Caller of, Target node)
+        {
+            var next = (await SendAsync(of, page(""), node).OkAsync()).GetProperty("next").GetString()!;
+            return $"&cursor={Uri.EscapeDataString(next)}";
+        }
+
+        PolicyRequest Loads(string cursor) => new("listLeaderLoads", TargetKind.Node) { Query = _ => $"?limit=1{cursor}" };
+        PolicyRequest Homes(string cursor) => new("listHouseholds", TargetKind.Node) { Query = c => $"?nodeId={c.Target.Id}&limit=1{cursor}" };
+        PolicyRequest Layout(string version) => new("readWallLayout", TargetKind.Node) { Query = _ => version };
+        PolicyRequest Photo(string link) => new("readPhoto", TargetKind.Photo) { Query = _ => link };
+        PolicyRequest StandIn(string who) => new("nameStandIn", TargetKind.Post) { Body = _ => Task.FromResult(district.NewStandIn(Guid.Parse(who))) };
+        PolicyRequest Facts(string person) => new("reviseFacts", TargetKind.Household) { Body = _ => Task.FromResult(PolicyDistrict.Fact("person", Guid.Parse(person), "medical_insured")), TakesRevision = true };
+
+        var (node, otherNode) = (district.Targets[TargetKind.Node].Single(t => district.Oracle.RelationsOf(staff, "readOverview", t) == "own node"), Of(TargetKind.Node, "readOverview", Verdict.NotFound));
+        var (photo, otherPhoto) = (Of(TargetKind.Photo, "readPhoto", Verdict.Allowed), Of(TargetKind.Photo, "readPhoto", Verdict.NotFound));
+        var (post, otherPost) = (Of(TargetKind.Post, "nameStandIn", Verdict.Allowed), Of(TargetKind.Post, "nameStandIn", Verdict.NotFound));
+        var (home, otherHome) = (Of(TargetKind.Household, "reviseFacts", Verdict.Allowed), Of(TargetKind.Household, "reviseFacts", Verdict.NotFound));
+        var nobody = $"{Guid.CreateVersion7()}";
+        (Func<string, PolicyRequest> With, Target Own, Target Foreign, string Child, string ForeignChild, string Missing, int Refused)[] nested =
+        [
+            (Layout, node, otherNode, district.WallOf(node).Layout, district.WallOf(otherNode).Layout, "none", 410),
+            (Loads, node, otherNode, await CursorAsync(Loads, staff, node), await CursorAsync(Loads, beside, node), "&cursor=none", 400),
+            (Homes, node, otherNode, await CursorAsync(Homes, staff, node), await CursorAsync(Homes, beside, node), "&cursor=none", 400),
+            (Photo, photo, otherPhoto, PolicyRequests.LinkOf(district, staff, photo), PolicyRequests.LinkOf(district, staff, otherPhoto), "?until=1&mac=none", 404),
+            (StandIn, post, otherPost, $"{beside.Account}", $"{district.Named($"{Role.CommunityLeader} s2.c1").Account}", nobody, 400),
+            (Facts, home, otherHome, await district.HeadOfAsync(home), await district.HeadOfAsync(otherHome), nobody, 422),
+        ];
+        // Whatever route has both in itself must be among them.
+        Assert.Empty(district.NestedOperations.Except(nested.Select(n => n.With("").Operation)));
+
+        foreach (var (with, own, foreign, child, foreignChild, missing, refused) in nested)
+        {
+            async Task<(int Status, string Text)> AnswerAsync(Target parent, string of)
+            {
+                using var answer = await SendAsync(staff, with(of), parent);
+                return ((int)answer.StatusCode, answer.IsSuccessStatusCode ? "" : await TextAsync(answer));
+            }
+
+            Assert.Equal(200, (await AnswerAsync(own, child)).Status);
+            var foreignAnswer = await AnswerAsync(own, foreignChild);
+            Assert.Equal((refused, foreignAnswer), (foreignAnswer.Status, await AnswerAsync(own, missing)));
+            var hidden = await AnswerAsync(foreign, missing);
+            Assert.Equal((404, hidden, hidden), (hidden.Status, await AnswerAsync(foreign, child), await AnswerAsync(foreign, foreignChild)));
+        }
+    }
+
+    /// <summary>Asks all of it in parallel and compares status, the body of "not found", and the audit.</summary>
+    private async Task<IReadOnlyCollection<Answer>> AskAsync(string figure, IReadOnlyCollection<Cell> cells)
+    {
+        var watch = Stopwatch.StartNew();
+        var answers = new ConcurrentBag<Answer>();
+        await Parallel.ForEachAsync(cells, new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (cell, _) => answers.Add(await AskAsync(cell)));
+        var elapsed = watch.Elapsed;
+
+        var entries = await district.AuditAsync(answers.Select(a => a.Trace));
+        var wrong = answers.Where(a => !a.IsAsExpected).ToList();
+        var leaks = wrong.Count(a => a.IsAllowed);
+        string[] complaints =
+        [
+            .. wrong.Select(a => $"{a}").Order(StringComparer.Ordinal).Take(50),
+            .. answers.Except(wrong).Select(a => Complaint(a, [.. entries[a.Trace]])).OfType<string>().Distinct().Order(StringComparer.Ordinal).Take(50),
+            .. answers.Where(a => a.Status == HttpStatusCode.NotFound).GroupBy(a => a.Cell.Request).Where(g => g.Select(a => a.Text).Distinct().Count() > 1)
+                .Select(g => $"{g.Key.Name}: what is hidden is not answered like what is missing: {string.Join(" or ", g.Select(a => a.Text).Distinct())}"),
+        ];
+        Assert.True(complaints.Length == 0, $"{leaks} leaks, {wrong.Count - leaks} wrong denials of {answers.Count}:\n{string.Join('\n', complaints)}");
+
+        int Count(Verdict verdict) => answers.Count(a => a.Expected == verdict);
+        Figures.Print($"{figure}: {answers.Count} cells of {district.Operations.Count} operations: {Count(Verdict.Allowed)} allowed, {Count(Verdict.NotFound)} not found, {Count(Verdict.NotAllowed)} not allowed, {Count(Verdict.NotSignedIn)} not signed in; 0 leaks, 0 wrong denials, {entries.Sum(e => e.Count())} audit entries; {elapsed.TotalSeconds:0.0} s");
+        return answers;
+    }
+
+    private async Task<Answer> AskAsync(Cell cell)
+    {
+        var expected = district.Oracle.Expect(cell.Caller, cell.Request.Operation, cell.Target);
+        if (expected == Verdict.Allowed) cell = cell with { Target = await district.RenewedAsync(cell.Target) };
+        var trace = ActivityTraceId.CreateRandom().ToHexString();
+        using var answer = await district.SendAsync(cell, trace);
+        return new Answer(cell, expected, answer.StatusCode, answer.IsSuccessStatusCode ? "" : await TextAsync(answer), trace);
+    }
+
+    /// <summary>Body and headers without what differs from one answer to the next.</summary>
+    private static async Task<string> TextAsync(HttpResponseMessage answer)
+    {
+        var body = Regex.Replace(await answer.Content.ReadAsStringAsync(), "\"traceId\":\"[^\"]*\"", "", RegexOptions.None, TimeSpan.FromSeconds(5));
+        var headers = answer.Headers.Concat(answer.Content.Headers).Where(h => h.Key != "Date").Select(h => $"{h.Key}: {string.Join(", ", h.Value)}");
+        return $"{body} {string.Join("; ", headers.Order(StringComparer.Ordinal))}";
+    }
+
+    /// <summary>AU01: who, what, which object, with what result, once. A read without personal fields leaves nothing, and neither does nobody.</summary>
+    private string? Complaint(Answer answer, List<AuditRow> entries)
+    {
+        var ((_, request, caller, target), expected) = (answer.Cell, answer.Expected);
+        var about = $"{request.Name}, {(int)answer.Status}:";
+        if (expected == Verdict.NotSignedIn || expected == Verdict.Allowed && request.IsUnaudited) return entries.Count == 0 ? null : $"{about} an audit entry too many";
+        if (entries is not [var entry]) return $"{about} {entries.Count} audit entries";
+        var roles = request.SignsIn ? [] : district.Oracle.MayBy(caller, request.Operation);
+        var due = (request.Operation, Result: expected switch { Verdict.Allowed => "done", Verdict.NotFound => "not_found", _ => "operation_not_allowed" },
+            Account: request.SignsIn ? district.WhoSignsIn : caller.Account, Roles: string.Join(',', roles.Order(StringComparer.Ordinal)));
+        // A screen's entry names the roles of whoever opened it.
+        var written = (entry.Operation, entry.Result, entry.Account,
+            caller.Kind == SessionKind.WeChat ? string.Join(',', entry.Roles.Split(',').Order(StringComparer.Ordinal)) : due.Roles);
+        return written != due ? $"{about} {due} is due in the audit, {written} is written"
+            : district.IsAddressed(request) && !entry.Targets.Contains(target.Id) ? $"{about} the audit does not name the object" : null;
+    }
+}

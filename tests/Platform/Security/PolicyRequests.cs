@@ -1,0 +1,98 @@
+using Backend.Platform.Files;
+using Backend.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Backend.Tests.Platform.Security;
+
+/// <summary>One question of the matrix: may this caller do this operation to this object?</summary>
+internal sealed record Cell(PolicyDistrict District, PolicyRequest Request, Caller Caller, Target Target);
+
+/// <summary>
+/// How a valid request of an operation is made. Method and route come from the contract, <c>{id}</c> from the object, an Idempotency-Key of its own goes with
+/// every change; what else it takes stands here.
+/// </summary>
+/// <param name="Operation">The operation.</param>
+/// <param name="About">What its object is. An operation that may be asked with and without one, or about two kinds, stands here once for each.</param>
+internal sealed record PolicyRequest(string Operation, TargetKind About)
+{
+    /// <summary>The rest of the route and the query.</summary>
+    public Func<Cell, string>? Query { get; init; }
+
+    public Func<Cell, Task<object>>? Body { get; init; }
+
+    /// <summary>The current revision of the household goes along, so that two may not ask at once.</summary>
+    public bool TakesRevision { get; init; }
+
+    /// <summary>It ends the session that asks.</summary>
+    public bool SpendsSession { get; init; }
+
+    /// <summary>It says by itself who signs in, whatever session it comes with.</summary>
+    public bool SignsIn { get; init; }
+
+    /// <summary>Its answer holds no personal field and leaves no audit entry (AU02); a denial of it does.</summary>
+    public bool IsUnaudited { get; init; }
+
+    public string Name => About == TargetKind.Nothing ? Operation : $"{Operation} {About}";
+}
+
+/// <summary>
+/// The requests of every operation of the contract. An operation that is missing here fails the matrix: a new one is put in with its object and, where it uses
+/// its object up, with how that is renewed (<see cref="PolicyDistrict.RenewedAsync"/>).
+/// </summary>
+internal static class PolicyRequests
+{
+    public static readonly IReadOnlyList<PolicyRequest> All =
+    [
+        new("signInWithWeChat", TargetKind.Nothing) { Body = With(c => new { code = c.District.NewCode() }), SignsIn = true },
+        new("refreshSession", TargetKind.Nothing) { Body = async c => new { refreshToken = await c.District.NewRefreshTokenAsync() }, SignsIn = true },
+        new("endSession", TargetKind.Nothing) { SpendsSession = true },
+        new("listSessions", TargetKind.Nothing),
+        new("endSessionById", TargetKind.Session),
+        new("readMe", TargetKind.Nothing),
+        new("createTicket", TargetKind.Nothing) { Body = With(_ => new { purpose = "hub" }) },
+        new("createTicket", TargetKind.Node) { Body = With(c => new { purpose = "display", nodeId = c.Target.Id }) },
+
+        new("readDisplay", TargetKind.Nothing) { IsUnaudited = true },
+        new("readHall", TargetKind.Nothing) { IsUnaudited = true },
+        new("registerDisplay", TargetKind.HallNode) { Body = With(c => new { nodeId = c.Target.Id, name = "一楼大厅" }) },
+        new("listDisplays", TargetKind.Nothing),
+        new("revokeDisplay", TargetKind.Display),
+        new("readWall", TargetKind.Node) { IsUnaudited = true },
+        new("readWallLayout", TargetKind.Node) { Query = c => c.District.WallOf(c.Target).Layout, IsUnaudited = true },
+        new("readWallChanges", TargetKind.Node) { Query = c => $"?after={c.District.WallOf(c.Target).Version}", IsUnaudited = true },
+
+        new("listGridNodes", TargetKind.Nothing) { IsUnaudited = true },
+        new("readOverview", TargetKind.Node),
+        new("readCoverage", TargetKind.Node),
+        new("listLeaderLoads", TargetKind.Node),
+        new("listVacancies", TargetKind.Node),
+        new("listPosts", TargetKind.Node),
+        new("nameStandIn", TargetKind.Post) { Body = With(c => c.District.NewStandIn(c.District.WhoMayStandIn(c))) },
+        new("endStandIn", TargetKind.StandIn),
+
+        new("listHouseholds", TargetKind.Nothing),
+        new("listHouseholds", TargetKind.Node) { Query = c => $"?nodeId={c.Target.Id}" },
+        new("readHousehold", TargetKind.Household),
+        new("readDecisionSheet", TargetKind.Household),
+        new("reviseFacts", TargetKind.Household) { Body = With(c => PolicyDistrict.Fact("household", c.Target.Id, "water_safe")), TakesRevision = true },
+        new("readPhoto", TargetKind.Photo) { Query = LinkOf },
+        new("readPhoto", TargetKind.Face) { Query = LinkOf },
+
+        new("listNotices", TargetKind.Nothing),
+        new("readNotice", TargetKind.Notice),
+        new("acknowledgeNotice", TargetKind.Alarm),
+        new("readWeChatConsents", TargetKind.Nothing),
+        new("recordWeChatConsents", TargetKind.Nothing) { Body = With(_ => new { results = new[] { new { templateId = WeChatStub.SubscribeTemplate, result = "accept" } } }) },
+    ];
+
+    /// <summary>A true link of this very viewer, so that only her reach decides.</summary>
+    public static string LinkOf(PolicyDistrict district, Caller viewer, Target photo)
+    {
+        var link = district.Api.Services.GetRequiredService<PhotoLinks>().To(photo.Id, viewer.Account ?? Guid.Empty)!;
+        return link[link.IndexOf('?', StringComparison.Ordinal)..];
+    }
+
+    private static string LinkOf(Cell cell) => LinkOf(cell.District, cell.Caller, cell.Target);
+
+    private static Func<Cell, Task<object>> With(Func<Cell, object> body) => cell => Task.FromResult(body(cell));
+}
