@@ -1,5 +1,4 @@
 using Backend.Platform.Errors;
-using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Backend.Platform.Audit;
 
