@@ -46,7 +46,9 @@ internal static class PlatformRegistration
 
         services.AddValidation();
         services.ConfigureHttpJsonOptions(json => Configure(json.SerializerOptions));
-        services.AddProblemDetails(o => o.CustomizeProblemDetails = Problems.Complete);
+        // Before the framework's own writer, which gives way to what a client says it accepts.
+        services.AddSingleton<IProblemDetailsWriter, ProblemWriter>();
+        services.AddProblemDetails();
         services.AddContract();
         services.AddLimits(configuration);
         services.AddSingleton<StartupChecks>();
@@ -143,6 +145,8 @@ internal static class Failures
     {
         var failure = http.Features.Get<IExceptionHandlerFeature>();
         var error = failure?.Error;
+        // What the answer had before it failed was taken off.
+        SafeHeaders.Add(http.Response.Headers, http.RequestServices.GetRequiredService<IHostEnvironment>());
         switch (error)
         {
             case BadHttpRequestException { InnerException: JsonException json }:
@@ -175,7 +179,8 @@ internal sealed class SafeHeaders(RequestDelegate next, IHostEnvironment environ
     public Task InvokeAsync(HttpContext http)
     {
         Add(http.Response.Headers, environment);
-        if (http.Request.Path.StartsWithSegments("/api", StringComparison.Ordinal)) http.Response.Headers.CacheControl = "no-store";
+        // In whatever letters, as routing takes it.
+        if (http.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase)) http.Response.Headers.CacheControl = "no-store";
         return next(http);
     }
 
