@@ -76,6 +76,7 @@ internal static class PlatformRegistration
         app.UseAuthentication();
         app.UseAuthorization();
         app.UseRateLimiter();
+        app.UseMiddleware<JsonBodies>();
         app.UseMiddleware<RereadableBody>();
         app.UseMiddleware<Guard>();
     }
@@ -90,7 +91,7 @@ internal static class PlatformRegistration
         json.MaxDepth = 32;
         json.NumberHandling = JsonNumberHandling.Strict;
         json.Encoder = System.Text.Encodings.Web.JavaScriptEncoder.Create(System.Text.Unicode.UnicodeRanges.All);
-        json.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false));
+        json.Converters.Add(new EnumWords());
     }
 
     private static void AddSecurity(this IServiceCollection services, IConfiguration configuration)

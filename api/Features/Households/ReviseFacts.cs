@@ -4,6 +4,7 @@ using Backend.Domain.Facts;
 using Backend.Domain.Households;
 using Backend.Domain.Tags;
 using Backend.Domain.Tiers;
+using Backend.Platform;
 using Backend.Platform.Audit;
 using Backend.Platform.Errors;
 using Backend.Platform.OpenApi;
@@ -43,7 +44,7 @@ internal static class ReviseFacts
         DateOnly ObservedAt,
         DateOnly? ValidFrom = null,
         DateOnly? ValidTo = null,
-        [property: StringLength(500, ErrorMessage = "evidence 过长")] string? Evidence = null);
+        [property: Text(500, ErrorMessage = "evidence 最多 500 个字，不含控制字符")] string? Evidence = null);
 
     /// <param name="Id">The household.</param>
     /// <param name="Revision">Its new revision, also the ETag.</param>

@@ -22,11 +22,11 @@ internal static class RecordWeChatConsents
 {
     /// <param name="Results">What <c>wx.requestSubscribeMessage</c> gave, one entry a template.</param>
     public sealed record Request(
-        [property: Required, MinLength(1, ErrorMessage = "至少上报一个模板"), MaxLength(5, ErrorMessage = "一次最多上报五个模板")] IReadOnlyList<Asked> Results);
+        [property: Required(ErrorMessage = "请提供 results"), MinLength(1, ErrorMessage = "至少上报一个模板"), MaxLength(5, ErrorMessage = "一次最多上报五个模板")] IReadOnlyList<Asked> Results);
 
     /// <param name="TemplateId">The template that was asked for.</param>
     /// <param name="Result">WeChat's own word for the answer.</param>
-    public sealed record Asked([property: Required, StringLength(128, MinimumLength = 1)] string TemplateId, Answer Result);
+    public sealed record Asked([property: Required(ErrorMessage = "请提供 templateId"), StringLength(128, MinimumLength = 1, ErrorMessage = "templateId 为 1 到 128 个字符")] string TemplateId, Answer Result);
 
     /// <summary>WeChat's words, as the phone gets them; every acceptance counts alike, whatever reminder she chose with it.</summary>
     public enum Answer

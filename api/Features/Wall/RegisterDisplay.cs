@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Backend.Domain.Accounts;
+using Backend.Platform;
 using Backend.Platform.Audit;
 using Backend.Platform.Errors;
 using Backend.Platform.OpenApi;
@@ -19,7 +20,7 @@ internal static class RegisterDisplay
     public sealed record Request(
         [property: Required(ErrorMessage = "请说明大厅屏的网格")] Guid? NodeId,
         [property: Required(ErrorMessage = "请填写大厅屏名称")]
-        [property: StringLength(50, MinimumLength = 1, ErrorMessage = "名称为 1 到 50 个字")]
+        [property: Text(50, MinimumLength = 1, ErrorMessage = "名称为 1 到 50 个字，不含控制字符")]
         string Name);
 
     /// <param name="Id">The display.</param>
