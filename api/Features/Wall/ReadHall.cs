@@ -28,6 +28,7 @@ internal static class ReadHall
         display.MapGet("/hall", Handle).WithName("readHall")
             .WithSummary("大厅屏")
             .WithDescription("登记的大厅屏所显示的四色户数。内容、版本号与 ETag 只取决于户数。支持 If-None-Match。")
+            .Produces(StatusCodes.Status304NotModified)
             .Refuses(Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed, Problems.NotFound);
 
     public static async Task<Results<Ok<Response>, StatusCodeHttpResult, ProblemHttpResult>> Handle(

@@ -78,6 +78,11 @@ internal sealed class PolicyInContract(PolicyTable policy) : IOperationFilter
 
         var problems = metadata.OfType<RefusalsMetadata>().SelectMany(r => r.Problems).ToList();
         if (row.Key == KeyRule.Required) problems.AddRange([Problems.IdempotencyKeyMissing, Problems.RequestInFlight, Problems.IdempotencyKeyReused]);
+        // Whoever is signed in may hold no role that allows it, or none at all.
+        if (!row.Anonymous) problems.Add(Problems.OperationNotAllowed);
+        if (operation.RequestBody is not null) problems.AddRange([Problems.MalformedBody, Problems.MediaTypeUnsupported]);
+        // With a key even a body that nobody asked for is read: the same key with another one is another request.
+        if (operation.RequestBody is not null || row.Key == KeyRule.Required) problems.Add(Problems.BodyTooLarge);
         problems.Add(Problems.TooManyRequests);
         operation.Responses ??= [];
         foreach (var group in problems.Distinct().GroupBy(p => p.Status).OrderBy(g => g.Key))
