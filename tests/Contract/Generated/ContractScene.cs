@@ -1,0 +1,156 @@
+using Backend.Domain.Accounts;
+using Backend.Domain.Grid;
+using Backend.Domain.Households;
+using Backend.Platform.Files;
+using Backend.Platform.Outbox;
+using Backend.Platform.Security;
+using Backend.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Backend.Tests.Contract.Generated;
+
+/// <summary>Who sends requests.</summary>
+/// <param name="Name">In the scene.</param>
+/// <param name="Role">Of a person; null: a screen, or nobody.</param>
+/// <param name="Kind">Of a screen.</param>
+internal sealed record Caller(string Name, Role? Role, SessionKind? Kind = null)
+{
+    public bool May(OperationPolicy row) => row.Anonymous || Kind switch
+    {
+        SessionKind.Display => row.Display,
+        SessionKind.Hall => row.Hall,
+        _ => Role is { } role && row.Allows(role),
+    };
+}
+
+/// <summary>A district in which every operation has something to answer: two communities, people of every role, screens, photos, alarms.</summary>
+internal sealed class ContractScene : IAsyncDisposable
+{
+    private static readonly (string Name, Role Role, string Path, bool Leads)[] People =
+    [
+        ("员工", Role.Staff, "s.c", false), ("楼层长", Role.FloorLeader, "s.c.a.b.f1", true), ("二层", Role.FloorLeader, "s.c.a.b.f2", true), ("楼长", Role.BuildingLeader, "s.c.a.b", true),
+        ("片区长", Role.AreaLeader, "s.c.a", true), ("社区", Role.CommunityLeader, "s.c", true), ("街道", Role.StreetManager, "s", false), ("区", Role.DistrictManager, "", false),
+        ("劳务", Role.LabourOfficer, "s.c", false), ("系统", Role.SystemAdmin, "", false), ("外社区", Role.Staff, "s.d", false), ("外楼层", Role.FloorLeader, "s.d.a.b.f1", true),
+    ];
+
+    private readonly TemporaryFolder _folder = new();
+
+    private ContractScene(PostgresDatabase database) => Database = database;
+
+    public PostgresDatabase Database { get; }
+
+    public Api Api { get; private set; } = null!;
+
+    public Scene Scene { get; private set; } = null!;
+
+    public static IReadOnlyList<Caller> Callers { get; } =
+    [
+        .. People.Select(p => new Caller(p.Name, p.Role)), new Caller("居民", Role.Resident), new Caller("监测屏", null, SessionKind.Display), new Caller("大厅屏", null, SessionKind.Hall), new Caller("无", null),
+    ];
+
+    public static async Task<ContractScene> StartAsync(PostgresDatabase database)
+    {
+        var scene = new ContractScene(database);
+        await scene.BuildAsync();
+        return scene;
+    }
+
+    /// <summary>Neither cookies nor redirects: what is sent and what comes back is for the test to see.</summary>
+    public HttpClient Client() => new(new SocketsHttpHandler
+    {
+        AllowAutoRedirect = false,
+        UseCookies = false,
+        RequestHeaderEncodingSelector = (_, _) => System.Text.Encoding.UTF8,
+        Expect100ContinueTimeout = TimeSpan.FromSeconds(30),
+    })
+    { BaseAddress = Api.Address };
+
+    public Task<SignedIn> SignInAsync(string who) => Api.SignInAsync(Scene.OpenIdOf(who));
+
+    /// <summary>The header that a caller shows from now on; null for nobody.</summary>
+    public async Task<(string Name, string Value)?> CredentialsAsync(Caller caller)
+    {
+        if (caller.Role is not null) return ("Authorization", $"Bearer {(await SignInAsync(caller.Name)).AccessToken}");
+        if (caller.Kind is null) return null;
+        var staff = await SignInAsync("员工");
+        var node = Scene.Node("s.c").Id;
+        var given = caller.Kind == SessionKind.Display
+            ? await staff.SendAsync(HttpMethod.Post, "/api/v1/tickets", new { purpose = "display", nodeId = node }).OkAsync()
+            : await staff.SendAsync(HttpMethod.Post, "/api/v1/displays", new { nodeId = node, name = "一楼大厅" }).OkAsync();
+        using var browser = Client();
+        using var opened = await browser.GetAsync($"/wall?ticket={given.GetProperty("ticket").GetString()}");
+        return ("Cookie", opened.Headers.GetValues("Set-Cookie").Single().Split(';')[0]);
+    }
+
+    /// <summary>What a client knows without having been answered: login codes, the template it asks for, the order of a wall's tiles.</summary>
+    public async Task<KnownValues> KnownAsync(bool strays)
+    {
+        var known = new KnownValues(strays);
+        foreach (var who in (string[])["楼层长", "员工", "居民"]) known.Add("", "code", Code(Scene.OpenIdOf(who)));
+        known.Add("", "code", Code($"o{Scene.Top}-unbound"));
+        known.Add("", "templateId", WeChatStub.SubscribeTemplate);
+        var staff = await SignInAsync("员工");
+        using var ask = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/grid-nodes/{Scene.Node("s.c").Id}/wall");
+        ask.Headers.Accept.ParseAdd("application/vnd.backend.wall-tiers");
+        using var wall = await staff.Client.SendAsync(ask);
+        known.Add("", "layoutVersion", (await wall.Content.ReadAsStringAsync()).Split(' ')[1]);
+        return known;
+    }
+
+    /// <summary>All rows of all tables but the audit's, which keeps refusals too: equal texts mean that nothing was stored.</summary>
+    public async Task<string> StoredAsync()
+    {
+        var tables = await Database.ScalarAsync<string[]>("select array_agg(relname::text order by relname) from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r' and relname not like 'audit%'");
+        var sums = tables!.Select(t => $"select '{t} ' || count(*) || ' ' || coalesce(md5(string_agg(md5(t::text), '' order by md5(t::text))), '') as line from \"{t}\" t");
+        return (await Database.ScalarAsync<string>($"select string_agg(line, E'\\n') from ({string.Join(" union all ", sums)}) s"))!;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Api.DisposeAsync();
+        _folder.Dispose();
+    }
+
+    private string Code(string openId)
+    {
+        var code = $"code-{Guid.CreateVersion7():N}";
+        Api.WeChat.AddCode(code, openId, again: true);
+        return code;
+    }
+
+    private async Task BuildAsync()
+    {
+        Api = await Api.StartAsync(Database, new Dictionary<string, string?>
+        {
+            ["Files:Folder"] = _folder.Path,
+            // What is asked here is whether each request is answered right, not how many may come.
+            ["RateLimits:AccountPerMinute"] = "10000000",
+            ["RateLimits:AddressPerMinute"] = "10000000",
+        });
+        Scene = new Scene(Api.Services.GetRequiredService<Vault>());
+        foreach (var (name, role, path, leads) in People) Scene.Person(name, role, path, leads);
+        Scene.Vacant(Role.FloorLeader, "s.c.a.b.f3");
+        for (var i = 1; i <= 12; i++) Scene.Home(i <= 9 ? $"s.c.a.b.f{(i - 1) / 3 + 1}" : "s.d.a.b.f1", Door(i), PostgresFixture.DemoDay);
+        var (photo, leader) = (Guid.CreateVersion7(), Guid.CreateVersion7());
+        var home = Scene.Household(Door(1));
+        Scene.Add(new Photo { Id = photo, HouseholdId = home.Id, NodePath = home.NodePath, ContentType = "image/png", Width = 160, Height = 160, TakenAt = Api.Noon });
+        Scene.Add(new AccountPhoto { Id = leader, AccountId = Scene.Account("楼层长").Id, ContentType = "image/png", Width = 160, Height = 160, TakenAt = Api.Noon });
+        await Scene.SaveAsync(Database);
+        await Database.ExecuteAsync("update residents r set photo_id = p.id from photos p where p.household_id = r.household_id");
+        Scene.Known("居民").ResidentId = await Database.ScalarAsync<Guid>("select id from residents where household_id = $1", home.Id);
+        await Scene.SaveAsync(Database);
+        foreach (var one in (Guid[])[photo, leader]) await Api.Services.GetRequiredService<PhotoStore>().WriteAsync(one, "a picture"u8.ToArray(), default);
+        // Three households turn red, and everybody who looks after them is told.
+        var staff = await SignInAsync("员工");
+        foreach (var id in ((int[])[1, 4, 7]).Select(i => Scene.Household(Door(i)).Id))
+        {
+            var values = new[] { new { subject = "household", subjectId = id, tag = "last_major_event", value = "illness", observedAt = PostgresFixture.DemoDay } };
+            await staff.SendAsync(HttpMethod.Put, $"/api/v1/households/{id}/facts", new { values }, ifMatch: "\"1\"").OkAsync();
+        }
+
+        var (dispatcher, pump) = (Api.Services.GetRequiredService<OutboxDispatcher>(), Api.Services.GetRequiredService<DeliveryPump>());
+        while (await dispatcher.DrainAsync(default) + await pump.DrainAsync(default) > 0) { }
+    }
+
+    public string Door(int number) => $"{Scene.Top}-{number}";
+}
