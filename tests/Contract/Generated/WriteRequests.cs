@@ -1,0 +1,81 @@
+using System.Text.Json.Nodes;
+using Backend.Tests.Support;
+
+namespace Backend.Tests.Contract.Generated;
+
+/// <summary>A request with an effect: whoever may, with the smallest body that is taken.</summary>
+internal sealed record WriteRequest(string Who, string Method, string Target, JsonNode? Body = null, string? IfMatch = null);
+
+/// <summary>One for every operation that changes something. Each stands for itself: none needs another to have been sent, or to be left out.</summary>
+internal sealed class WriteRequests : IDisposable
+{
+    private readonly Dictionary<string, WriteRequest> _requests = [];
+    private readonly Dictionary<string, SignedIn> _people = [];
+    private readonly HttpClient _client;
+
+    private WriteRequests(ContractScene scene) => _client = scene.Client();
+
+    public IReadOnlyCollection<string> Operations => _requests.Keys;
+
+    public WriteRequest this[string operation] => _requests[operation];
+
+    public static async Task<WriteRequests> OfAsync(ContractScene scene)
+    {
+        var writes = new WriteRequests(scene);
+        foreach (var who in (string[])["员工", "楼层长", "社区"]) writes._people[who] = await scene.SignInAsync(who);
+        var staff = writes._people["员工"];
+        var community = scene.Scene.Node("s.c").Id;
+        async Task<string> MakeAsync(string path, object body) => (await staff.SendAsync(HttpMethod.Post, path, body).OkAsync()).GetProperty("id").GetString()!;
+        object Days(string who, int from) => new { accountId = scene.Scene.Account(who).Id, fromDay = PostgresFixture.DemoDay.AddDays(from), toDay = PostgresFixture.DemoDay.AddDays(from + 1) };
+
+        var code = $"code-{Guid.CreateVersion7():N}";
+        scene.Api.WeChat.AddCode(code, scene.Scene.OpenIdOf("员工"));
+        writes.Add("signInWithWeChat", "", "POST", "/sessions/wechat", new { code });
+        writes.Add("refreshSession", "", "POST", "/sessions/refresh", new { refreshToken = (await scene.SignInAsync("二层")).RefreshToken });
+        writes.Add("endSessionById", "员工", "DELETE", $"/sessions/{await SessionAsync(scene, staff)}");
+        writes.Add("createTicket", "员工", "POST", "/tickets", new { purpose = "display", nodeId = community });
+        writes.Add("registerDisplay", "员工", "POST", "/displays", new { nodeId = community, name = "一楼大厅" });
+        writes.Add("revokeDisplay", "员工", "DELETE", $"/displays/{await MakeAsync("/api/v1/displays", new { nodeId = community, name = "二楼大厅" })}");
+        var post = $"/api/v1/posts/{scene.Scene.PostOf("二层").Id}/stand-ins";
+        writes.Add("nameStandIn", "员工", "POST", post["/api/v1".Length..], Days("楼层长", 0));
+        writes.Add("endStandIn", "员工", "DELETE", $"/stand-ins/{await MakeAsync(post, Days("楼长", 10))}");
+        var home = scene.Scene.Household(scene.Door(2)).Id;
+        writes.Add("reviseFacts", "员工", "PUT", $"/households/{home}/facts", new
+        {
+            values = new[] { new { subject = "household", subjectId = home, tag = "last_major_event", value = "illness", observedAt = PostgresFixture.DemoDay } },
+        }, "\"1\"");
+        writes.Add("recordWeChatConsents", "员工", "POST", "/me/wechat-consents", new { results = new[] { new { templateId = WeChatStub.SubscribeTemplate, result = "accept" } } });
+        var notices = (await writes._people["楼层长"].GetAsync("/api/v1/notices").OkAsync()).GetProperty("items");
+        writes.Add("readNotice", "楼层长", "POST", $"/notices/{notices[0].GetProperty("id").GetString()}/read");
+        notices = (await staff.GetAsync("/api/v1/notices").OkAsync()).GetProperty("items");
+        writes.Add("acknowledgeNotice", "员工", "POST", $"/notices/{notices[0].GetProperty("id").GetString()}/acknowledgement");
+        // Last, and by somebody else: it ends the session that it is sent with.
+        writes.Add("endSession", "社区", "DELETE", "/sessions/current");
+        return writes;
+    }
+
+    /// <param name="operation">Its id.</param>
+    /// <param name="body">Instead of its own.</param>
+    /// <param name="key">Null: one of its own. Empty: none.</param>
+    public Task<Answer> SendAsync(string operation, string? body = null, string? key = null)
+    {
+        var write = _requests[operation];
+        var request = new GeneratedRequest(write.Method, write.Target, []).With(
+            ("Authorization", write.Who.Length == 0 ? null : Authorization(write.Who)), ("Content-Type", "application/json"), ("If-Match", write.IfMatch),
+            ("Idempotency-Key", key switch { null => Guid.CreateVersion7().ToString(), "" => null, _ => key }));
+        return request.WithBody(body ?? write.Body?.ToJsonString()).SendAsync(_client);
+    }
+
+    public string Authorization(string who) => $"Bearer {_people[who].AccessToken}";
+
+    public void Dispose() => _client.Dispose();
+
+    private static async Task<string> SessionAsync(ContractScene scene, SignedIn staff)
+    {
+        await scene.SignInAsync("员工");
+        return (await staff.GetAsync("/api/v1/sessions").OkAsync()).GetProperty("items").EnumerateArray().First(s => !s.GetProperty("isCurrent").GetBoolean()).GetProperty("id").GetString()!;
+    }
+
+    private void Add(string operation, string who, string method, string path, object? body = null, string? ifMatch = null) =>
+        _requests[operation] = new WriteRequest(who, method, $"/api/v1{path}", body is null ? null : System.Text.Json.JsonSerializer.SerializeToNode(body), ifMatch);
+}
