@@ -7,7 +7,7 @@ using Npgsql;
 
 namespace Backend.Tests.Platform;
 
-/// <summary>BR04: in production, over a PostgreSQL that shows a certificate of our own authority: the right one is taken, any other is not.</summary>
+/// <summary>BR04, IN13: in production, over a PostgreSQL that shows a certificate of our own authority: the right one is taken, any other is not.</summary>
 public sealed class TransportTests : IAsyncLifetime
 {
     private readonly TemporaryFolder _folder = new();
@@ -34,6 +34,20 @@ public sealed class TransportTests : IAsyncLifetime
             var (code, said) = await BackendProcess.RunToEndAsync(bad, "Production");
             Assert.Equal(1, code);
             Assert.Contains("拒绝启动：ConnectionStrings:App 无法连接数据库", said, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task IN13_in_production_there_is_no_contract_to_read_and_a_browser_asks_for_TLS_from_then_on()
+    {
+        await using var backend = await BackendProcess.StartAsync(Settings("127.0.0.1", Authority("ours")), environment: "Production");
+        foreach (var path in (string[])["/swagger/v1/swagger.json", "/swagger/v1/swagger.yaml", "/swagger", "/swagger/index.html", "/docs", "/docs/v1", "/openapi.yaml"])
+            await backend.Client.GetAsync(new Uri(path, UriKind.Relative)).RefusedAsync(404, "not_found");
+        foreach (var path in (string[])["/api/v1/me", "/wall", "/health/live", "/nowhere"])
+        {
+            using var answer = await backend.Client.GetAsync(new Uri(path, UriKind.Relative));
+            Assert.Equal(["max-age=31536000"], answer.Headers.GetValues("Strict-Transport-Security"));
+            Assert.Equal(["nosniff"], answer.Headers.GetValues("X-Content-Type-Options"));
         }
     }
 
