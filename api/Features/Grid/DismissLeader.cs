@@ -28,7 +28,8 @@ internal static class DismissLeader
     {
         var day = clock.Today();
         var grid = await map.ReadAsync(cancellation);
-        var found = await db.Appointments.AsNoTracking().Where(a => a.Id == id).Join(db.Posts, a => a.PostId, p => p.Id, (a, post) => new { a.AccountId, post }).SingleOrDefaultAsync(cancellation);
+        var found = await db.Appointments.AsNoTracking().Where(a => a.Id == id && (a.ToDay == null || a.ToDay >= day))
+            .Join(db.Posts, a => a.PostId, p => p.Id, (a, post) => new { a.AccountId, post }).SingleOrDefaultAsync(cancellation);
         if (found?.post.NodeId is not { } node || grid.Find(node, me.Current) is null) return Problems.NotFound.Result();
         if (!found.post.IsNearFamilies) return Problems.AppointmentNotAllowed.Result("这里只免去楼层长、楼长和片区长。");
         if (found.AccountId == me.Id) return Problems.AppointmentNotAllowed.Result("不能免去自己，请由上一级免去。");

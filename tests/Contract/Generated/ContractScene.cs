@@ -1,3 +1,4 @@
+using System.Net.Http.Json;
 using Backend.Domain.Accounts;
 using Backend.Domain.Grid;
 using Backend.Domain.Households;
@@ -90,11 +91,37 @@ internal sealed class ContractScene : IAsyncDisposable
         known.Add("", "code", Code($"o{Scene.Top}-unbound"));
         known.Add("", "templateId", WeChatStub.SubscribeTemplate);
         var staff = await SignInAsync("员工");
+        // Some have been invited and wait for a leader, others have yet to show what they were given.
+        foreach (var door in Enumerable.Range(2, 8).Select(Door))
+        {
+            var (bindingTicket, invite) = (await StrangerAsync(), await InviteAsync(staff, door));
+            known.Add("", "residentId", $"{Scene.Head(door)}");
+            known.Add("", "bindingTicket", bindingTicket);
+            known.Add("", "invite", invite);
+        }
         using var ask = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/grid-nodes/{Scene.Node("s.c").Id}/wall");
         ask.Headers.Accept.ParseAdd("application/vnd.backend.wall-tiers");
         using var wall = await staff.Client.SendAsync(ask);
         known.Add("", "layoutVersion", (await wall.Content.ReadAsStringAsync()).Split(' ')[1]);
         return known;
+    }
+
+    /// <summary>The binding ticket of somebody whom nobody has bound.</summary>
+    public async Task<string> StrangerAsync()
+    {
+        using var answer = await Api.Anonymous().PostAsJsonAsync("/api/v1/sessions/wechat", new { code = Code($"o{Guid.CreateVersion7():N}"[..28]) });
+        return (await answer.JsonAsync()).GetProperty("bindingTicket").GetString()!;
+    }
+
+    public async Task<string> InviteAsync(SignedIn leader, string door) =>
+        (await leader.SendAsync(HttpMethod.Post, $"/api/v1/residents/{Scene.Head(door)}/invites").OkAsync()).GetProperty("invite").GetString()!;
+
+    /// <summary>Somebody has shown the invite of this door's head.</summary>
+    public async Task<Guid> BindingRequestAsync(SignedIn leader, string door)
+    {
+        var (bindingTicket, invite) = (await StrangerAsync(), await InviteAsync(leader, door));
+        await Api.Anonymous().PostAsJsonAsync("/api/v1/binding-requests", new { bindingTicket, invite }).OkAsync();
+        return await Database.ScalarAsync<Guid>("select id from binding_requests where resident_id = $1 order by requested_at desc, id desc limit 1", Scene.Head(door));
     }
 
     /// <summary>All rows of all tables but the audit's, which keeps refusals too: equal texts mean that nothing was stored.</summary>
@@ -129,7 +156,7 @@ internal sealed class ContractScene : IAsyncDisposable
         });
         Scene = new Scene(Api.Services.GetRequiredService<Vault>());
         foreach (var (name, role, path, leads) in People) Scene.Person(name, role, path, leads);
-        Scene.Vacant(Role.FloorLeader, "s.c.a.b.f3");
+        for (var floor = 3; floor <= 6; floor++) Scene.Vacant(Role.FloorLeader, $"s.c.a.b.f{floor}");
         for (var i = 1; i <= 12; i++) Scene.Home(i <= 9 ? $"s.c.a.b.f{(i - 1) / 3 + 1}" : "s.d.a.b.f1", Door(i), PostgresFixture.DemoDay);
         var (photo, leader) = (Guid.CreateVersion7(), Guid.CreateVersion7());
         var home = Scene.Household(Door(1));
@@ -140,8 +167,9 @@ internal sealed class ContractScene : IAsyncDisposable
         Scene.Known("居民").ResidentId = await Database.ScalarAsync<Guid>("select id from residents where household_id = $1", home.Id);
         await Scene.SaveAsync(Database);
         foreach (var one in (Guid[])[photo, leader]) await Api.Services.GetRequiredService<PhotoStore>().WriteAsync(one, "a picture"u8.ToArray(), default);
-        // Three households turn red, and everybody who looks after them is told.
         var staff = await SignInAsync("员工");
+        foreach (var door in Enumerable.Range(2, 8)) await BindingRequestAsync(staff, Door(door));
+        // Three households turn red, and everybody who looks after them is told.
         foreach (var id in ((int[])[1, 4, 7]).Select(i => Scene.Household(Door(i)).Id))
         {
             var values = new[] { new { subject = "household", subjectId = id, tag = "last_major_event", value = "illness", observedAt = PostgresFixture.DemoDay } };

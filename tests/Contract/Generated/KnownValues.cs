@@ -22,6 +22,7 @@ internal sealed partial class KnownValues(bool strays)
         ["tileId"] = "householdId",
         ["changedId"] = "householdId",
         ["subjectId"] = "householdId",
+        ["appointmentId"] = "holderId",
     };
 
     private readonly Lock _lock = new();

@@ -39,6 +39,12 @@ internal sealed class WriteRequests : IDisposable
         var post = $"/api/v1/posts/{scene.Scene.PostOf("二层").Id}/stand-ins";
         writes.Add("nameStandIn", "员工", "POST", post["/api/v1".Length..], Days("楼层长", 0));
         writes.Add("endStandIn", "员工", "DELETE", $"/stand-ins/{await MakeAsync(post, Days("楼长", 10))}");
+        writes.Add("appointLeader", "社区", "POST", $"/posts/{scene.Scene.VacantAt("s.c.a.b.f3").Id}/appointments", new { accountId = scene.Scene.Account("楼层长").Id, fromDay = PostgresFixture.DemoDay });
+        writes.Add("dismissLeader", "社区", "DELETE", $"/appointments/{await scene.Database.ScalarAsync<Guid>("select id from appointments where post_id = $1", scene.Scene.PostOf("片区长").Id)}");
+        writes.Add("inviteResident", "员工", "POST", $"/residents/{scene.Scene.Head(scene.Door(2))}/invites");
+        writes.Add("bindWithInvite", "", "POST", "/binding-requests", new { bindingTicket = await scene.StrangerAsync(), invite = await scene.InviteAsync(staff, scene.Door(3)) });
+        writes.Add("approveBinding", "员工", "POST", $"/binding-requests/{await scene.BindingRequestAsync(staff, scene.Door(5))}/approval");
+        writes.Add("refuseBinding", "员工", "POST", $"/binding-requests/{await scene.BindingRequestAsync(staff, scene.Door(6))}/refusal");
         var home = scene.Scene.Household(scene.Door(2)).Id;
         writes.Add("reviseFacts", "员工", "PUT", $"/households/{home}/facts", new
         {
