@@ -139,7 +139,8 @@ public sealed class PolicyDistrict : IAsyncLifetime
             if (caller.Kind == SessionKind.WeChat) request.Headers.Authorization = caller.Account is null ? null : new AuthenticationHeaderValue("Bearer", caller.Credentials);
             else request.Headers.Add("Cookie", $"display={caller.Credentials}");
             if (method != HttpMethod.Get) request.Headers.Add("Idempotency-Key", trace);
-            if (turn is not null) request.Headers.TryAddWithoutValidation("If-Match", $"\"{await _database.ScalarAsync<int>("select revision from households where id = $1", cell.Target.Id)}\"");
+            if (turn is not null)
+                request.Headers.TryAddWithoutValidation("If-Match", $"\"{await _database.ScalarAsync<int>("select revision from households where id = $1", cell.Target.Id)}\"");
             if (cell.Request.Body is { } body) request.Content = JsonContent.Create(await body(cell));
             return await _client.SendAsync(request);
         }
@@ -241,7 +242,9 @@ public sealed class PolicyDistrict : IAsyncLifetime
         foreach (var node in nodes)
         {
             var depth = node.Length == 0 ? 0 : node.Split('.').Length;
-            Hold(Floors[0] == node || Floors[0].StartsWith($"{node}.", StringComparison.Ordinal) || depth == 0 ? $"{Leaders[depth]}" : $"{Leaders[depth]} {node}", Seat(Leaders[depth], node));
+            // On the way to the first floor the role is the name.
+            var isOnTheWay = $"{Floors[0]}.".StartsWith($"{node}.", StringComparison.Ordinal) || depth == 0;
+            Hold(isOnTheWay ? $"{Leaders[depth]}" : $"{Leaders[depth]} {node}", Seat(Leaders[depth], node));
         }
 
         _chosen.UnionWith(Leaders.Select(r => $"{r}"));
@@ -266,13 +269,14 @@ public sealed class PolicyDistrict : IAsyncLifetime
         Choose("leader whose last day is today", Seat(Role.FloorLeader, "s1.c1.a1.b1.f1"), Long, Day);
         Choose("leader here, staff there", Seat(Role.FloorLeader, "s1.c1.a1.b1.f2"));
         Choose("leader here, staff there", Seat(Role.Staff, "s1.c2"));
-        foreach (var (who, from, to) in ((string, DateOnly, DateOnly)[])[("stand-in", Yesterday, Day), ("stand-in until yesterday", Long, Yesterday), ("stand-in from tomorrow", Tomorrow, Tomorrow)])
+        (string Who, DateOnly From, DateOnly To)[] standIns = [("stand-in", Yesterday, Day), ("stand-in until yesterday", Long, Yesterday), ("stand-in from tomorrow", Tomorrow, Tomorrow)];
+        foreach (var (who, from, to) in standIns)
         {
             Choose(who, Seat(Role.FloorLeader, "s1.c1.a1.b10.f1"));
             StandsIn(who, Seat(Role.BuildingLeader, "s1.c1.a2.b1"), from, to);
         }
 
-        foreach (var resident in (string[])["resident", "resident who moved"])
+        foreach (var resident in (string[])["resident", "resident who moved", "resident who left"])
         {
             Account(resident);
             _chosen.Add(resident);
@@ -341,9 +345,6 @@ public sealed class PolicyDistrict : IAsyncLifetime
 
         var halls = ((string[])["", "s1", "s2", "s1.c1", "s1.c2", "s2.c1"]).ToDictionary(p => p, p => DisplayOn(Guid.CreateVersion7(), _scene.Node(p)));
         foreach (var hall in halls.Values) _scene.Add(hall);
-        var revoked = DisplayOn(Guid.CreateVersion7(), _scene.Node("s1.c1"));
-        revoked.RevokedAt = Api.Noon.AddDays(-1);
-        _scene.Add(revoked);
 
         Screen("staff's wall", "staff", SessionKind.Display, "s1.c1");
         Screen("staff's wall of one building", "staff", SessionKind.Display, "s1.c1.a1.b1");
@@ -351,18 +352,23 @@ public sealed class PolicyDistrict : IAsyncLifetime
         Screen("wall of staff until yesterday", "staff until yesterday, labour officer since", SessionKind.Display, "s1.c1");
         foreach (var place in (string[])["s1.c1", "s1"]) Screen($"hall of {place}", "staff", SessionKind.Hall, place, halls[place].Id);
 
-        var nowhere = new GridNode { Id = Guid.CreateVersion7(), ParentId = _scene.Node("s1.c1").Id, LevelCode = "area", Code = "gone", Name = "gone", Path = $"{_scene.Top}.s1.c1.gone", RootId = _scene.Node("s1.c1").Id };
-        var noHome = new Household { Id = Guid.CreateVersion7(), NodeId = _scene.Node(Floors[0]).Id, NodePath = _scene.Node(Floors[0]).Path, RootId = nowhere.RootId.Value, Door = "gone", RecordedOn = Long };
-        var noPost = new Post { Id = Guid.CreateVersion7(), Role = Role.FloorLeader, NodeId = _scene.Node(Floors[0]).Id, Title = "gone" };
+        var (community, floor) = (_scene.Node("s1.c1"), _scene.Node(Floors[0]));
         _gone.AddRange([
-            nowhere, noHome, noPost, PhotoOf(_scene.Household($"{Floors[0]}-1")),
+            new GridNode { Id = Guid.CreateVersion7(), ParentId = community.Id, LevelCode = "area", Code = "gone", Name = "gone", Path = $"{community.Path}.gone", RootId = community.Id },
+            new Household { Id = Guid.CreateVersion7(), NodeId = floor.Id, NodePath = floor.Path, RootId = community.Id, Door = "gone", RecordedOn = Long },
+            new Post { Id = Guid.CreateVersion7(), Role = Role.FloorLeader, NodeId = floor.Id, Title = "gone" },
+            PhotoOf(_scene.Household($"{Floors[0]}-1")),
             new StandIn { Id = Guid.CreateVersion7(), PostId = _seats[0].Id, AccountId = leader, FromDay = Far, ToDay = Far },
-            DisplayOn(Guid.CreateVersion7(), _scene.Node("s1.c1")), SessionOf(new Caller("", leader, Session: Guid.CreateVersion7(), Credentials: "gone")),
+            DisplayOn(Guid.CreateVersion7(), community),
+            SessionOf(new Caller("", leader, Session: Guid.CreateVersion7(), Credentials: "gone")),
             new Notice { Id = Guid.CreateVersion7(), AccountId = leader, CauseKind = CauseKind.TierChange, CauseId = Guid.CreateVersion7(), CreatedAt = Api.Noon }]);
         foreach (var row in _gone) _scene.Add(row);
         var ended = SessionOf(new Caller("", leader, Session: Guid.CreateVersion7(), Credentials: "ended"));
         ended.EndedAt = Api.Noon.AddDays(-1);
         _scene.Add(ended);
+        var revoked = DisplayOn(Guid.CreateVersion7(), community);
+        revoked.RevokedAt = Api.Noon.AddDays(-1);
+        _scene.Add(revoked);
 
         void Screen(string name, string by, SessionKind kind, string at, Guid? display = null) =>
             _screens.Add(new Caller(name, _scene.Account(by).Id, kind, _scene.Node(at).Id, display));
@@ -384,7 +390,7 @@ public sealed class PolicyDistrict : IAsyncLifetime
     {
         (string Who, string Door)[] homes =
         [
-            ("resident", $"{Floors[0]}-1"), ("leader until yesterday who lives there", $"{Floors[0]}-2"), ("resident who moved", $"{Floors[1]}-1"),
+            ("resident", $"{Floors[0]}-1"), ("leader until yesterday who lives there", $"{Floors[0]}-2"), ("resident who moved", $"{Floors[1]}-1"), ("resident who left", $"{Floors[1]}-2"),
             .. Floors[2..].Select((f, i) => ($"one of the crowd {i}", $"{f}-2")),
         ];
         foreach (var (who, door) in homes)
@@ -397,6 +403,8 @@ public sealed class PolicyDistrict : IAsyncLifetime
             insert into memberships (id, household_id, resident_id, node_path, from_day, to_day, is_head, shares_income)
             select gen_random_uuid(), h.id, a.resident_id, h.node_path, h.recorded_on, $3, false, true from households h, accounts a where h.id = $1 and a.id = $2
             """, _scene.Household($"{Floors[2]}-1").Id, _scene.Account("resident who moved").Id, Yesterday);
+        await _database.ExecuteAsync(
+            "update memberships set to_day = $2 where resident_id = (select resident_id from accounts where id = $1)", _scene.Account("resident who left").Id, Yesterday);
         await _database.ExecuteAsync("""
             insert into notices (id, account_id, cause_kind, cause_id, created_at) select gen_random_uuid(), a.id, 'tier_change', c.id, c.at from accounts a, tier_changes c
             """);

@@ -100,12 +100,16 @@ internal sealed class PolicyOracle
             """, r => (Account: r.GetGuid(0), Role: r.GetString(1), From: r.GetFieldValue<DateOnly>(2), To: r.IsDBNull(3) ? DateOnly.MaxValue : r.GetFieldValue<DateOnly>(3),
                 Node: Id(r, 4), Low: r[5] as int?, High: r[6] as int?, Household: Id(r, 7)));
         var residents = await RowsAsync("""
-            select a.id, m.household_id, m.to_day from accounts a left join memberships m on m.resident_id = a.resident_id where a.resident_id is not null
+            select id, null::uuid, null::date from accounts where resident_id is not null
+            union all select a.id, m.household_id, m.to_day from accounts a join memberships m on m.resident_id = a.resident_id
             """, r => new Holding(r.GetGuid(0), "resident", r.IsDBNull(2), null, Id(r, 1)));
         return new PolicyOracle(grid, homes, [
-            .. held.SelectMany(h => (h.Low is null ? [h.Node] : grid.Where(n => n.Value.Parent == h.Node && n.Value.Floor >= h.Low && n.Value.Floor <= h.High).Select(n => (Guid?)n.Key).DefaultIfEmpty())
+            .. held.SelectMany(h => (h.Low is { } low ? FloorsOf(h.Node, low, h.High!.Value).DefaultIfEmpty() : [h.Node])
                 .Select(node => new Holding(h.Account, h.Role, h.From <= day && day <= h.To, node, h.Household))),
             .. residents]);
+
+        IEnumerable<Guid?> FloorsOf(Guid? building, int low, int high) =>
+            grid.Where(n => n.Value.Parent == building && n.Value.Floor >= low && n.Value.Floor <= high).Select(n => (Guid?)n.Key);
     }
 
     /// <summary>The columns that count for a caller today.</summary>
@@ -135,7 +139,9 @@ internal sealed class PolicyOracle
     /// <summary>How a caller stands to an object, in one word for each role that she holds, held or will hold.</summary>
     public string RelationsOf(Caller caller, string operation, Target target)
     {
-        var columns = caller is { Account: { } account, Kind: SessionKind.WeChat } ? _holdings[account].Select(h => h.Role).Distinct().Order(StringComparer.Ordinal).DefaultIfEmpty("") : ColumnsOf(caller);
+        IEnumerable<string> columns = caller is { Account: { } account, Kind: SessionKind.WeChat }
+            ? _holdings[account].Select(h => h.Role).Distinct().Order(StringComparer.Ordinal)
+            : ColumnsOf(caller);
         return string.Join(" and ", columns.Select(c => RelationOf(caller, c, operation, target)));
     }
 

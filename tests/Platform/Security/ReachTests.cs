@@ -19,7 +19,7 @@ namespace Backend.Tests.Platform.Security;
 /// </summary>
 public sealed class ReachTests(MigratedDatabase fixture) : IClassFixture<MigratedDatabase>
 {
-    private const int Trees = 8, NodesOfTree = 40, HomesOfTree = 60, PostsOfTree = 24;
+    private const int Trees = 8, NodesOfTree = 40, HomesOfTree = 150, PostsOfTree = 24;
 
     private static readonly DateOnly Day = PostgresFixture.DemoDay;
     private static readonly string[] Codes = ["n1", "n10", "n100", "n11", "n2", "n20"];
@@ -108,8 +108,10 @@ public sealed class ReachTests(MigratedDatabase fixture) : IClassFixture<Migrate
         {
             case "listHouseholds":
                 var filter = (node is null ? "" : $"&nodeId={node.Id}") + (tier is { } only ? $"&tier={SnakeCase.Of(only)}" : "");
-                var inOrder = homes.Where(h => tier is null || h.Row.Tier == tier).OrderBy(h => Array.IndexOf(Urgency, h.Row.Tier)).ThenBy(h => h.Row.DueDay ?? DateOnly.MaxValue).ThenBy(h => $"{h.Row.Id}", StringComparer.Ordinal);
-                return ([.. inOrder.Select(h => $"{h.Row.Id} {h.People}")], [.. (await PagesAsync(client, $"households?limit={limit}{filter}")).Select(i => $"{i.GetProperty("id")} {Of(i, "people")}")]);
+                var pages = await PagesAsync(client, $"households?limit={limit}{filter}");
+                var inOrder = homes.Where(h => tier is null || h.Row.Tier == tier)
+                    .OrderBy(h => Array.IndexOf(Urgency, h.Row.Tier)).ThenBy(h => h.Row.DueDay ?? DateOnly.MaxValue).ThenBy(h => $"{h.Row.Id}", StringComparer.Ordinal);
+                return ([.. inOrder.Select(h => $"{h.Row.Id} {h.People}")], [.. pages.Select(i => $"{i.GetProperty("id")} {Of(i, "people")}")]);
             case "readWall":
                 return (Sorted(homes.Select(h => h.Row.Id)), Ids(await ReadNodeAsync("wall"), "tiles", "id"));
             case "listGridNodes":
@@ -177,7 +179,8 @@ public sealed class ReachTests(MigratedDatabase fixture) : IClassFixture<Migrate
         for (var i = 0; i < PostsOfTree; i++) AddPost(lot, tree, i);
         foreach (var node in tree.Nodes.Where(n => n.RootId is null || n.RootId == n.Id))
         {
-            var display = new Display { Id = Guid.CreateVersion7(), NodeId = node.Id, NodePath = node.Path, Name = "大厅", RegisteredBy = tree.Scene.Account(tree.People.First()).Id, RegisteredAt = Api.Noon };
+            var by = tree.Scene.Account(tree.People.First()).Id;
+            var display = new Display { Id = Guid.CreateVersion7(), NodeId = node.Id, NodePath = node.Path, Name = "大厅", RegisteredBy = by, RegisteredAt = Api.Noon };
             tree.Displays.Add(display);
             tree.Scene.Add(display);
         }
@@ -193,8 +196,9 @@ public sealed class ReachTests(MigratedDatabase fixture) : IClassFixture<Migrate
         tree.Posts.Add(post);
         tree.Scene.Add(post);
         var floors = lot.Next(4) == 0;
-        if (lot.Next(4) == 0 && tree.Homes.Count > 0) tree.Scene.Add(new Assignment { Id = Guid.CreateVersion7(), PostId = post.Id, HouseholdId = tree.Homes[lot.Next(tree.Homes.Count)].Row.Id });
-        else tree.Scene.Add(new Assignment { Id = Guid.CreateVersion7(), PostId = post.Id, NodeId = node.Id, FloorFrom = floors ? 1 : null, FloorTo = floors ? 10 : null });
+        tree.Scene.Add(lot.Next(4) == 0 && tree.Homes.Count > 0
+            ? new Assignment { Id = Guid.CreateVersion7(), PostId = post.Id, HouseholdId = tree.Homes[lot.Next(tree.Homes.Count)].Row.Id }
+            : new Assignment { Id = Guid.CreateVersion7(), PostId = post.Id, NodeId = node.Id, FloorFrom = floors ? 1 : null, FloorTo = floors ? 10 : null });
         // The first two are held, so that there is somebody; of the others every fourth is vacant, and some hold two.
         if (number > 1 && lot.Next(4) == 0) return;
         var who = $"holder {lot.Next(PostsOfTree)}";
@@ -219,7 +223,18 @@ public sealed class ReachTests(MigratedDatabase fixture) : IClassFixture<Migrate
             DueDay = lot.Next(4) == 0 ? null : Day.AddDays(lot.Next(20)),
         };
         scene.Add(household);
-        scene.Add(new Tile { HouseholdId = household.Id, RootId = household.RootId, NodeId = node.Id, NodePath = node.Path, Door = household.Door, Tier = tier, State = household.State, DueDay = household.DueDay, Version = 1 });
+        scene.Add(new Tile
+        {
+            HouseholdId = household.Id,
+            RootId = household.RootId,
+            NodeId = node.Id,
+            NodePath = node.Path,
+            Door = household.Door,
+            Tier = tier,
+            State = household.State,
+            DueDay = household.DueDay,
+            Version = 1,
+        });
         var people = lot.Next(4);
         for (var i = 0; i <= people; i++)
         {
