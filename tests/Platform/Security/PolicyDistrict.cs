@@ -29,7 +29,7 @@ public sealed class PolicyDistrict : IAsyncLifetime
 {
     private const int Crowd = 60, Seed = 20261120;
 
-    private const string IsStoodInFor = "role in ('floor_leader', 'building_leader', 'area_leader')";
+    private const string IsNearFamilies = "role in ('floor_leader', 'building_leader', 'area_leader')";
 
     private static readonly DateOnly Day = PostgresFixture.DemoDay, Yesterday = Day.AddDays(-1), Tomorrow = Day.AddDays(1), Long = Day.AddYears(-2), Far = new(2090, 1, 1);
 
@@ -41,8 +41,10 @@ public sealed class PolicyDistrict : IAsyncLifetime
     /// <summary>Who leads a node of each depth.</summary>
     private static readonly Role[] Leaders = [Role.DistrictManager, Role.StreetManager, Role.CommunityLeader, Role.AreaLeader, Role.BuildingLeader, Role.FloorLeader];
 
+    private static readonly Vault Vault = new(PostgresFixture.Secrets.Vault);
+
     private readonly TemporaryFolder _files = new();
-    private readonly Scene _scene = new(new Vault(PostgresFixture.Secrets.Vault));
+    private readonly Scene _scene = new(Vault);
     private readonly List<object> _gone = [];
     private readonly List<Caller> _screens = [];
     private readonly HashSet<string> _chosen = [];
@@ -55,7 +57,7 @@ public sealed class PolicyDistrict : IAsyncLifetime
     private Dictionary<string, (HttpMethod Method, string Route)> _routes = [];
     private Dictionary<Guid, (string Layout, string Version)> _walls = [];
     private List<(Guid Account, Guid Post, Guid Node)> _holders = [];
-    private int _standIns;
+    private int _days;
 
     internal Api Api { get; private set; } = null!;
 
@@ -104,7 +106,8 @@ public sealed class PolicyDistrict : IAsyncLifetime
         foreach (var photo in targets.Where(t => t.Kind is TargetKind.Photo or TargetKind.Face)) await store.WriteAsync(photo.Id, "a picture"u8.ToArray(), default);
         Everybody = [new Caller("anonymous"), .. await OpenAsync([.. _people.Select(p => new Caller(p, _scene.Account(p).Id)), .. _screens])];
         Chosen = [.. Everybody.Where(c => c.Account is null || c.Kind != SessionKind.WeChat || _chosen.Contains(c.Name))];
-        Targets = targets.Concat(_gone.SelectMany(GoneTargets)).Concat(Everybody.Where(c => c is { Account: not null, Kind: SessionKind.WeChat })
+        var never = ((TargetKind[])[TargetKind.Appointment, TargetKind.Resident, TargetKind.BindingRequest]).Select(k => new Target(k, Guid.CreateVersion7(), Gone: true));
+        Targets = targets.Concat(never).Concat(_gone.SelectMany(GoneTargets)).Concat(Everybody.Where(c => c is { Account: not null, Kind: SessionKind.WeChat })
             .Select(c => new Target(TargetKind.Session, c.Session!.Value, Account: c.Account))).ToLookup(t => t.Kind);
         await ReadContractAsync();
         await ReadWallsAsync();
@@ -166,6 +169,16 @@ public sealed class PolicyDistrict : IAsyncLifetime
                 var named = await db.StandIns.AsNoTracking().SingleAsync(s => s.Id == target.Id);
                 db.Add(new StandIn { Id = id, PostId = named.PostId, AccountId = named.AccountId, FromDay = Far, ToDay = Far });
                 break;
+            case TargetKind.Appointment:
+                var held = await db.Appointments.AsNoTracking().SingleAsync(a => a.Id == target.Id);
+                db.Add(new Appointment { Id = id, PostId = held.PostId, AccountId = held.AccountId, FromDay = Far, ToDay = Far });
+                break;
+            case TargetKind.BindingRequest:
+                var asked = await db.BindingRequests.AsNoTracking().SingleAsync(b => b.Id == target.Id);
+                var invite = InviteOf(await db.Residents.AsNoTracking().SingleAsync(r => r.Id == asked.ResidentId), $"{id}");
+                db.Add(invite);
+                db.Add(RequestBy(id, invite));
+                break;
             case TargetKind.Display:
                 db.Add(DisplayOn(id, await db.GridNodes.AsNoTracking().SingleAsync(n => n.Id == target.Node)));
                 break;
@@ -198,8 +211,52 @@ public sealed class PolicyDistrict : IAsyncLifetime
         return token;
     }
 
+    /// <summary>A binding ticket, and an invite for one of those whom nobody has bound yet.</summary>
+    internal async Task<object> NewBindingAsync()
+    {
+        var (bindingTicket, invite) = ($"{Guid.CreateVersion7()}", $"{Guid.CreateVersion7()}");
+        await using var db = OwnerContext.Create(_superuser);
+        var door = $"{Floors[0]}-3";
+        db.Add(InviteOf(await db.Residents.AsNoTracking().SingleAsync(r => r.HouseholdId == _scene.Household(door).Id), invite));
+        var id = Guid.CreateVersion7();
+        db.Add(new BindingTicket
+        {
+            Id = id,
+            Hash = Tokens.Hash(bindingTicket),
+            OpenIdIndex = id.ToByteArray(),
+            OpenId = Vault.Seal(SealedFields.BindingOpenId, id, bindingTicket),
+            ExpiresAt = Api.Noon.AddMinutes(10),
+        });
+        await db.SaveChangesAsync();
+        return new { bindingTicket, invite };
+    }
+
+    private Invite InviteOf(Resident resident, string secret) => new()
+    {
+        Id = Guid.CreateVersion7(),
+        Hash = Tokens.Hash(secret),
+        ResidentId = resident.Id,
+        HouseholdId = resident.HouseholdId,
+        NodePath = resident.NodePath,
+        IssuedBy = _scene.Account("staff").Id,
+        IssuedAt = Api.Noon,
+        ExpiresAt = Api.Noon.AddDays(7),
+    };
+
+    private BindingRequest RequestBy(Guid id, Invite invite) => new()
+    {
+        Id = id,
+        InviteId = invite.Id,
+        ResidentId = invite.ResidentId,
+        HouseholdId = invite.HouseholdId,
+        NodePath = invite.NodePath,
+        OpenId = Vault.Seal(SealedFields.RequestedOpenId, id, $"o{id:N}"[..28]),
+        OpenIdIndex = id.ToByteArray(),
+        RequestedAt = Api.Noon,
+    };
+
     /// <summary>The holder of another post whom the caller may name; of one who may not name anybody just anybody.</summary>
-    internal Guid WhoMayStandIn(Cell cell)
+    internal Guid WhoMayBeNamed(Cell cell)
     {
         bool MayBeNamed((Guid Account, Guid Post, Guid Node) held) => held.Account != cell.Caller.Account && !_holders.Exists(o => o.Account == held.Account && o.Post == cell.Target.Id)
             && Oracle.Expect(cell.Caller, cell.Request.Operation, new Target(TargetKind.Post, held.Post, held.Node)) == Verdict.Allowed;
@@ -207,9 +264,9 @@ public sealed class PolicyDistrict : IAsyncLifetime
     }
 
     /// <summary>On a day that is still free.</summary>
-    internal object NewStandIn(Guid who)
+    internal object NewDays(Guid who)
     {
-        var day = Text(Tomorrow.AddDays(30 + Interlocked.Increment(ref _standIns)));
+        var day = Text(Tomorrow.AddDays(30 + Interlocked.Increment(ref _days)));
         return new { accountId = who, fromDay = day, toDay = day };
     }
 
@@ -232,11 +289,11 @@ public sealed class PolicyDistrict : IAsyncLifetime
         return rows.ToLookup(r => r.Trace);
     }
 
-    /// <summary>Floors with two households each, and a leader on every node above them.</summary>
+    /// <summary>Floors with three households each, the third without an account, and a leader on every node above them.</summary>
     private void Settle()
     {
         foreach (var floor in Floors)
-            foreach (var number in (int[])[1, 2]) _scene.Home(floor, $"{floor}-{number}", Day);
+            foreach (var number in (int[])[1, 2, 3]) _scene.Home(floor, $"{floor}-{number}", Day);
 
         var nodes = Floors.SelectMany(f => f.Split('.').Select((_, i) => string.Join('.', f.Split('.')[..(i + 1)]))).Append("").Distinct().ToList();
         foreach (var node in nodes)
@@ -248,6 +305,8 @@ public sealed class PolicyDistrict : IAsyncLifetime
         }
 
         _chosen.UnionWith(Leaders.Select(r => $"{r}"));
+        // And one seat on each that waits for somebody.
+        foreach (var floor in Floors) Seat(Role.FloorLeader, floor);
     }
 
     /// <summary>The other roles, and every other way to hold one (A-58, B-14).</summary>
@@ -412,8 +471,24 @@ public sealed class PolicyDistrict : IAsyncLifetime
             insert into notice_alarms (notice_id, alarm_id, account_id) select n.id, a.id, n.account_id from notices n join alarms a on a.tier_change_id = n.cause_id
             """);
         await _database.ExecuteAsync($"""
+            insert into appointments (id, post_id, account_id, from_day, to_day)
+            select distinct on (node_id) gen_random_uuid(), id, $1, $2, $2 from posts where {IsNearFamilies} order by node_id, id
+            """, _scene.Account("named long before").Id, Far);
+        await using (var db = OwnerContext.Create(_superuser))
+        {
+            foreach (var door in Floors.Select(f => $"{f}-3"))
+            {
+                var invite = InviteOf(await db.Residents.AsNoTracking().SingleAsync(r => r.HouseholdId == _scene.Household(door).Id), door);
+                db.Add(invite);
+                db.Add(RequestBy(Guid.CreateVersion7(), invite));
+            }
+
+            await db.SaveChangesAsync();
+        }
+
+        await _database.ExecuteAsync($"""
             insert into stand_ins (id, post_id, account_id, from_day, to_day)
-            select distinct on (node_id) gen_random_uuid(), id, $1, $2, $2 from posts where {IsStoodInFor} order by node_id, id
+            select distinct on (node_id) gen_random_uuid(), id, $1, $2, $2 from posts where {IsNearFamilies} order by node_id, id
             """, _scene.Account("named long before").Id, Far);
     }
 
@@ -433,7 +508,13 @@ public sealed class PolicyDistrict : IAsyncLifetime
             union all select 'Household', id, node_id, id, null, false from households
             union all select 'Photo', p.id, h.node_id, h.id, null, false from photos p join households h on h.id = p.household_id
             union all select 'Face', id, null, null, null, false from account_photos
-            union all select 'Post', id, node_id, null, null, false from posts where {IsStoodInFor}
+            union all select 'Post', id, node_id, null, null, false from posts where {IsNearFamilies}
+            union all select 'Vacancy', p.id, p.node_id, null, null, false from posts p
+                where {IsNearFamilies} and not exists (select from appointments a where a.post_id = p.id and a.from_day < $2 and coalesce(a.to_day, $1) >= $1)
+            union all select 'Appointment', a.id, p.node_id, null, null, a.to_day < $1 from appointments a join posts p on p.id = a.post_id
+                where {IsNearFamilies} and (a.to_day < $1 or a.from_day = $2)
+            union all select 'Resident', id, (select node_id from households h where h.id = household_id), household_id, null, false from residents where not exists (select from invites i where i.resident_id = residents.id)
+            union all select 'BindingRequest', b.id, h.node_id, h.id, null, false from binding_requests b join households h on h.id = b.household_id
             union all select 'StandIn', s.id, p.node_id, null, null, s.to_day < $1 from stand_ins s join posts p on p.id = s.post_id where s.to_day < $1 or s.from_day = $2
             union all select 'Display', id, node_id, null, null, revoked_at is not null from displays
             union all select 'Session', id, null, null, account_id, true from sessions
@@ -464,7 +545,7 @@ public sealed class PolicyDistrict : IAsyncLifetime
         GridNode node => [new(TargetKind.Node, node.Id, Gone: true), new(TargetKind.HallNode, node.Id, Gone: true)],
         Household home => [new(TargetKind.Household, home.Id, Gone: true)],
         Photo photo => [new(TargetKind.Photo, photo.Id, Gone: true)],
-        Post post => [new(TargetKind.Post, post.Id, Gone: true)],
+        Post post => [new(TargetKind.Post, post.Id, Gone: true), new(TargetKind.Vacancy, post.Id, Gone: true)],
         StandIn standIn => [new(TargetKind.StandIn, standIn.Id, Gone: true)],
         Display display => [new(TargetKind.Display, display.Id, Gone: true)],
         Session session => [new(TargetKind.Session, session.Id, Gone: true)],

@@ -90,7 +90,7 @@ public sealed class PolicyMatrixTests(PolicyDistrict district) : IClassFixture<P
         PolicyRequest Homes(string cursor) => new("listHouseholds", TargetKind.Node) { Query = c => $"?nodeId={c.Target.Id}&limit=1{cursor}" };
         PolicyRequest Layout(string version) => new("readWallLayout", TargetKind.Node) { Query = _ => version };
         PolicyRequest Photo(string link) => new("readPhoto", TargetKind.Photo) { Query = _ => link };
-        PolicyRequest StandIn(string who) => new("nameStandIn", TargetKind.Post) { Body = _ => Task.FromResult(district.NewStandIn(Guid.Parse(who))) };
+        PolicyRequest StandIn(string who) => new("nameStandIn", TargetKind.Post) { Body = _ => Task.FromResult(district.NewDays(Guid.Parse(who))) };
         PolicyRequest Facts(string person) => new("reviseFacts", TargetKind.Household)
         {
             Body = _ => Task.FromResult(PolicyDistrict.Fact("person", Guid.Parse(person), "medical_insured")),
@@ -180,9 +180,9 @@ public sealed class PolicyMatrixTests(PolicyDistrict district) : IClassFixture<P
         var about = $"{request.Name}, {(int)answer.Status}:";
         if (expected == Verdict.NotSignedIn || expected == Verdict.Allowed && request.IsUnaudited) return entries.Count == 0 ? null : $"{about} an audit entry too many";
         if (entries is not [var entry]) return $"{about} {entries.Count} audit entries";
-        var roles = request.SignsIn ? [] : district.Oracle.MayBy(caller, request.Operation);
+        var roles = request.SignsIn || request.IsNameless ? [] : district.Oracle.MayBy(caller, request.Operation);
         var due = (request.Operation, Result: expected switch { Verdict.Allowed => "done", Verdict.NotFound => "not_found", _ => "operation_not_allowed" },
-            Account: request.SignsIn ? district.WhoSignsIn : caller.Account, Roles: string.Join(',', roles.Order(StringComparer.Ordinal)));
+            Account: request.IsNameless ? null : request.SignsIn ? district.WhoSignsIn : caller.Account, Roles: string.Join(',', roles.Order(StringComparer.Ordinal)));
         // A screen's entry names the roles of whoever opened it.
         var written = (entry.Operation, entry.Result, entry.Account,
             caller.Kind == SessionKind.WeChat ? string.Join(',', entry.Roles.Split(',').Order(StringComparer.Ordinal)) : due.Roles);

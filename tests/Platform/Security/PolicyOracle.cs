@@ -16,7 +16,13 @@ internal enum TargetKind
     /// <summary>The photo of somebody who holds a post.</summary>
     Face,
     Post,
+    /// <summary>A leader's post that nobody holds.</summary>
+    Vacancy,
+    Appointment,
     StandIn,
+    Resident,
+    /// <summary>Somebody who has shown a resident's invite and waits.</summary>
+    BindingRequest,
     Display,
     Session,
     Notice,

@@ -29,6 +29,9 @@ internal sealed record PolicyRequest(string Operation, TargetKind About)
     /// <summary>It says by itself who signs in, whatever session it comes with.</summary>
     public bool SignsIn { get; init; }
 
+    /// <summary>Whoever sends it, it is asked by nobody whom the service knows.</summary>
+    public bool IsNameless { get; init; }
+
     /// <summary>Its answer holds no personal field and leaves no audit entry (AU02); a denial of it does.</summary>
     public bool IsUnaudited { get; init; }
 
@@ -48,6 +51,11 @@ internal static class PolicyRequests
         new("endSession", TargetKind.Nothing) { SpendsSession = true },
         new("listSessions", TargetKind.Nothing),
         new("endSessionById", TargetKind.Session),
+        new("bindWithInvite", TargetKind.Nothing) { Body = async c => await c.District.NewBindingAsync(), IsNameless = true },
+        new("inviteResident", TargetKind.Resident),
+        new("listBindingRequests", TargetKind.Nothing),
+        new("approveBinding", TargetKind.BindingRequest),
+        new("refuseBinding", TargetKind.BindingRequest),
         new("readMe", TargetKind.Nothing),
         new("createTicket", TargetKind.Nothing) { Body = With(_ => new { purpose = "hub" }) },
         new("createTicket", TargetKind.Node) { Body = With(c => new { purpose = "display", nodeId = c.Target.Id }) },
@@ -67,7 +75,9 @@ internal static class PolicyRequests
         new("listLeaderLoads", TargetKind.Node),
         new("listVacancies", TargetKind.Node),
         new("listPosts", TargetKind.Node),
-        new("nameStandIn", TargetKind.Post) { Body = With(c => c.District.NewStandIn(c.District.WhoMayStandIn(c))) },
+        new("appointLeader", TargetKind.Vacancy) { Body = With(c => c.District.NewDays(c.District.WhoMayBeNamed(c))) },
+        new("dismissLeader", TargetKind.Appointment),
+        new("nameStandIn", TargetKind.Post) { Body = With(c => c.District.NewDays(c.District.WhoMayBeNamed(c))) },
         new("endStandIn", TargetKind.StandIn),
 
         new("listHouseholds", TargetKind.Nothing),
