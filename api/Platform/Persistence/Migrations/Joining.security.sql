@@ -1,18 +1,20 @@
 -- Row level security, grants and functions of invites and binding requests (docs/adr/004, ID06). Runs in the Joining migration, as backend_owner.
 do $$
-declare t text;
+declare
+    t text;
+    visible constant text := 'node_path <@ any((select app.reach())::ltree[]) or household_id = any((select app.homes())::uuid[])';
 begin
     foreach t in array array['invites', 'binding_requests'] loop
         execute format('alter table %I enable row level security', t);
         execute format('alter table %I force row level security', t);
-        execute format('create policy app_select on %I for select to backend_app using (node_path <@ any((select app.reach())::ltree[]))', t);
-        execute format('create policy app_update on %1$I for update to backend_app using (node_path <@ any((select app.reach())::ltree[])) with check (node_path <@ any((select app.reach())::ltree[]))', t);
+        execute format('create policy app_select on %I for select to backend_app using (' || visible || ')', t);
+        execute format('create policy app_update on %I for update to backend_app using (' || visible || ') with check (' || visible || ')', t);
         execute format('create policy definer on %I to backend_definer using (true) with check (true)', t);
     end loop;
 end $$;
 -- Foreign keys ignore row level security: the resident must be in sight, and household and path must be hers.
 create policy app_insert on invites for insert to backend_app with check (
-    issued_by = (select app.account()) and node_path <@ any((select app.reach())::ltree[])
+    issued_by = (select app.account())
     and exists (select from public.residents r where r.id = invites.resident_id and r.household_id = invites.household_id and r.node_path = invites.node_path));
 grant select, insert, update (revoked_at) on invites to backend_app;
 grant select, update (decided_at, decided_by, is_approved, open_id, open_id_index) on binding_requests to backend_app;
