@@ -6,7 +6,6 @@ using Backend.Platform.OpenApi;
 using Backend.Platform.Persistence;
 using Backend.Platform.Security;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.EntityFrameworkCore;
 
 namespace Backend.Features.Bindings;
 

@@ -45,6 +45,7 @@ internal static class AppointLeader
         if (request.ResidentId is null == request.AccountId is null) errors["residentId"] = ["请选择一名居民或一名任职人员"];
         if (from < day) errors["fromDay"] = ["不能早于今天"];
         if (to < from) errors["toDay"] = ["不能早于开始日期"];
+        if ((to ?? from).Year > ShanghaiDay.LatestYear) errors[to is null ? "fromDay" : "toDay"] = [$"不能晚于 {ShanghaiDay.LatestYear} 年"];
         if (errors.Count > 0) return Problems.Invalid.Result(errors);
 
         var grid = await map.ReadAsync(cancellation);

@@ -44,6 +44,7 @@ internal static class NameStandIn
         var errors = new Dictionary<string, string[]>();
         if (from < day) errors["fromDay"] = ["不能早于今天"];
         if (to < from) errors["toDay"] = ["不能早于开始日期"];
+        else if (to.Year > ShanghaiDay.LatestYear) errors["toDay"] = [$"不能晚于 {ShanghaiDay.LatestYear} 年"];
         else if (to.DayNumber - from.DayNumber >= LongestDays) errors["toDay"] = [$"代理最长 {LongestDays} 天，更长请任命"];
         if (errors.Count > 0) return Problems.Invalid.Result(errors);
 

@@ -295,6 +295,9 @@ internal sealed class RightsCache(WorkerDataSource worker, TimeProvider clock, I
 /// <summary>Days are Asia/Shanghai days.</summary>
 internal static class ShanghaiDay
 {
+    /// <summary>Dates of people's inputs run from 1900 to the end of this one (IN02).</summary>
+    public const int LatestYear = 2100;
+
     private static readonly TimeZoneInfo Zone = TimeZoneInfo.FindSystemTimeZoneById("Asia/Shanghai");
 
     public static DateOnly Of(DateTimeOffset moment) => DateOnly.FromDateTime(TimeZoneInfo.ConvertTime(moment, Zone).DateTime);

@@ -243,7 +243,7 @@ public sealed class PolicyDistrict : IAsyncLifetime
         ExpiresAt = Api.Noon.AddDays(7),
     };
 
-    private BindingRequest RequestBy(Guid id, Invite invite) => new()
+    private static BindingRequest RequestBy(Guid id, Invite invite) => new()
     {
         Id = id,
         InviteId = invite.Id,

@@ -54,7 +54,7 @@ public sealed class PolicyMatrixTests(PolicyDistrict district) : IClassFixture<P
             from request in PolicyRequests.All
             from caller in district.Chosen
             from alike in district.Targets[request.About].GroupBy(t => district.Oracle.RelationsOf(caller, request.Operation, t))
-            // At the door the object does not matter: one is enough.
+                // At the door the object does not matter: one is enough.
             let two = district.Oracle.Expect(caller, request.Operation, alike.First()) is Verdict.Allowed or Verdict.NotFound
             from target in two ? ((Target[])[alike.First(), alike.Last()]).Distinct() : [alike.First()]
             select new Cell(district, request, caller, target)).ToList();
