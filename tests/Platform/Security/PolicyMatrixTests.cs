@@ -50,11 +50,11 @@ public sealed class PolicyMatrixTests(PolicyDistrict district) : IClassFixture<P
     [Fact]
     public async Task AZ01_AZ02_AU01_the_whole_table_is_executed_without_a_leak_or_a_wrong_denial()
     {
+        // Of those who stand alike to the caller two are asked about; at the door the object does not matter, and one is enough.
         var cells = (
             from request in PolicyRequests.All
             from caller in district.Chosen
             from alike in district.Targets[request.About].GroupBy(t => district.Oracle.RelationsOf(caller, request.Operation, t))
-                // At the door the object does not matter: one is enough.
             let two = district.Oracle.Expect(caller, request.Operation, alike.First()) is Verdict.Allowed or Verdict.NotFound
             from target in two ? ((Target[])[alike.First(), alike.Last()]).Distinct() : [alike.First()]
             select new Cell(district, request, caller, target)).ToList();
