@@ -137,7 +137,9 @@ public sealed class FrontDoorTests(MigratedDatabase fixture) : IClassFixture<Mig
         foreach (var operation in _contract.Operations.Where(o => o.Body is not null))
         {
             var write = _writes[operation.Id];
-            var request = Staff(new GeneratedRequest(write.Method, write.Target, [], packed.ToArray())).With(("Content-Type", "application/json"), ("Content-Encoding", "gzip"), ("Idempotency-Key", "one"), ("If-Match", "\"1\""));
+            var request = new GeneratedRequest(write.Method, write.Target, [], packed.ToArray()).With(
+                ("Authorization", write.Who.Length == 0 ? null : _writes.Authorization(write.Who)), ("Content-Type", "application/json"), ("Content-Encoding", "gzip"),
+                ("Idempotency-Key", "one"), ("If-Match", "\"1\""));
             var answer = await request.SendAsync(_client);
             Assert.True((answer.Status, answer.Code) is (400, "malformed_body") or (415, "media_type_unsupported"), $"{operation.Id}: {answer.Status} {answer.Text}");
         }

@@ -65,6 +65,16 @@ internal sealed class PostgresCluster : IAsyncDisposable
         return new PostgresDatabase(this, name);
     }
 
+    /// <summary>As an operator's first step leaves it: the roles, and a database without anything in it.</summary>
+    public async Task<PostgresDatabase> CreateEmptyAsync()
+    {
+        // The roles belong to the whole cluster and come with the first template.
+        await _migrated.Value;
+        var name = $"test_{Interlocked.Increment(ref _number)}";
+        await ExecuteAsync("postgres", $"create database {name} template template0 encoding 'UTF8' lc_collate 'C' lc_ctype 'C' owner backend_owner");
+        return new PostgresDatabase(this, name);
+    }
+
     public Task DropAsync(string database) => ExecuteAsync("postgres", $"drop database if exists {database} with (force)");
 
     /// <summary>Runs statements one by one as the superuser.</summary>

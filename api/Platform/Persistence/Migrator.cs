@@ -8,7 +8,8 @@ namespace Backend.Platform.Persistence;
 /// <summary>Brings a database to this version's schema, as <c>backend_owner</c>.</summary>
 internal static class Migrator
 {
-    public static async Task MigrateAsync(string ownerConnectionString, CancellationToken cancellation)
+    /// <returns>The migrations that were missing, in order.</returns>
+    public static async Task<IReadOnlyList<string>> MigrateAsync(string ownerConnectionString, CancellationToken cancellation)
     {
         await using var source = new NpgsqlDataSourceBuilder(ownerConnectionString).Build();
         await using (var connection = await source.OpenConnectionAsync(cancellation))
@@ -20,7 +21,9 @@ internal static class Migrator
         }
 
         await using var db = OwnerContext.Create(source);
+        var missing = (await db.Database.GetPendingMigrationsAsync(cancellation)).ToList();
         await db.Database.MigrateAsync(cancellation);
+        return missing;
     }
 }
 

@@ -99,6 +99,16 @@ internal sealed class ContractScene : IAsyncDisposable
             known.Add("", "bindingTicket", bindingTicket);
             known.Add("", "invite", invite);
         }
+        // These are dismissed again; whoever sends requests keeps her post.
+        var community = await SignInAsync("社区");
+        foreach (var (floor, day) in from floor in Enumerable.Range(3, 4) from day in Enumerable.Range(200, 5) select (floor, PostgresFixture.DemoDay.AddDays(day)))
+        {
+            var appointed = await community.SendAsync(
+                HttpMethod.Post, $"/api/v1/posts/{Scene.VacantAt($"s.c.a.b.f{floor}").Id}/appointments",
+                new { accountId = Scene.Account("二层").Id, fromDay = day, toDay = day }).OkAsync();
+            known.Add("", "appointmentId", appointed.GetProperty("id").GetString()!);
+        }
+
         using var ask = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/grid-nodes/{Scene.Node("s.c").Id}/wall");
         ask.Headers.Accept.ParseAdd("application/vnd.backend.wall-tiers");
         using var wall = await staff.Client.SendAsync(ask);
@@ -156,7 +166,7 @@ internal sealed class ContractScene : IAsyncDisposable
         });
         Scene = new Scene(Api.Services.GetRequiredService<Vault>());
         foreach (var (name, role, path, leads) in People) Scene.Person(name, role, path, leads);
-        for (var floor = 3; floor <= 6; floor++) Scene.Vacant(Role.FloorLeader, $"s.c.a.b.f{floor}");
+        for (var seat = 0; seat < 16; seat++) Scene.Vacant(Role.FloorLeader, $"s.c.a.b.f{3 + seat % 4}");
         for (var i = 1; i <= 12; i++) Scene.Home(i <= 9 ? $"s.c.a.b.f{(i - 1) / 3 + 1}" : "s.d.a.b.f1", Door(i), PostgresFixture.DemoDay);
         var (photo, leader) = (Guid.CreateVersion7(), Guid.CreateVersion7());
         var home = Scene.Household(Door(1));
@@ -168,7 +178,7 @@ internal sealed class ContractScene : IAsyncDisposable
         await Scene.SaveAsync(Database);
         foreach (var one in (Guid[])[photo, leader]) await Api.Services.GetRequiredService<PhotoStore>().WriteAsync(one, "a picture"u8.ToArray(), default);
         var staff = await SignInAsync("员工");
-        foreach (var door in Enumerable.Range(2, 8)) await BindingRequestAsync(staff, Door(door));
+        foreach (var door in Enumerable.Range(0, 24).Select(i => Door(2 + i % 8))) await BindingRequestAsync(staff, door);
         // Three households turn red, and everybody who looks after them is told.
         foreach (var id in ((int[])[1, 4, 7]).Select(i => Scene.Household(Door(i)).Id))
         {

@@ -22,7 +22,6 @@ internal sealed partial class KnownValues(bool strays)
         ["tileId"] = "householdId",
         ["changedId"] = "householdId",
         ["subjectId"] = "householdId",
-        ["appointmentId"] = "holderId",
     };
 
     private readonly Lock _lock = new();
