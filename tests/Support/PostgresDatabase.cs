@@ -57,6 +57,32 @@ internal sealed class PostgresDatabase(PostgresCluster cluster, string name) : I
         return await command.ExecuteNonQueryAsync();
     }
 
+    /// <summary>One statement as the app, under the scope of an account and undone afterwards: the SQLSTATE by which the database refused it, or null.</summary>
+    public async Task<string?> RefusedAsync(Guid account, string reach, string sql, params object[] parameters)
+    {
+        await using var connection = new NpgsqlConnection(App);
+        await connection.OpenAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await using (var scope = new NpgsqlCommand("select set_config('app.account', $1, true), set_config('app.reach', $2, true), set_config('app.homes', '', true)", connection, transaction))
+        {
+            scope.Parameters.Add(new NpgsqlParameter { Value = account.ToString() });
+            scope.Parameters.Add(new NpgsqlParameter { Value = reach });
+            await scope.ExecuteNonQueryAsync();
+        }
+
+        await using var command = new NpgsqlCommand(sql, connection, transaction);
+        foreach (var parameter in parameters) command.Parameters.Add(new NpgsqlParameter { Value = parameter });
+        try
+        {
+            await command.ExecuteNonQueryAsync();
+            return null;
+        }
+        catch (PostgresException refused)
+        {
+            return refused.SqlState;
+        }
+    }
+
     /// <summary>After the server was killed: this process's own pools hold dead connections.</summary>
     public void ForgetConnections()
     {

@@ -27,10 +27,8 @@ internal static class ApproveBinding
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
         Guid id, BackendDb db, CurrentAccount me, Vault vault, AuditWriter audit, CancellationToken cancellation)
     {
-        var request = await db.LockBindingRequestAsync(id, cancellation);
-        if (request is null) return Problems.NotFound.Result();
-        if (!request.Waits(db.Now)) return Problems.Conflict.Result("该申请已处理或已过期。");
-        if (me.LivesIn(request.HouseholdId)) return Problems.OwnHousehold.Result();
+        var (request, refusal) = await db.ToDecideAsync(id, me, cancellation);
+        if (request is null) return refusal!;
 
         var name = await db.Residents.Where(r => r.Id == request.ResidentId).Select(r => r.Name).SingleAsync(cancellation);
         (request.DecidedAt, request.DecidedBy, request.IsApproved) = (db.Now, me.Id, true);

@@ -1,5 +1,8 @@
 using Backend.Domain.Accounts;
+using Backend.Platform.Errors;
 using Backend.Platform.Persistence;
+using Backend.Platform.Security;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 
 namespace Backend.Features.Bindings;
@@ -17,7 +20,15 @@ internal static class BindingsEndpoints
         RefuseBinding.Map(requests);
     }
 
-    /// <summary>A request within the caller's reach, under its row lock: of two who decide at once the second sees the first.</summary>
-    internal static Task<BindingRequest?> LockBindingRequestAsync(this BackendDb db, Guid id, CancellationToken cancellation) =>
-        db.BindingRequests.FromSql($"select * from binding_requests where id = {id} for update").SingleOrDefaultAsync(cancellation);
+    /// <summary>
+    /// A request that the caller may decide about, or why not. Under its row lock: of two who decide at once the second sees the first. Nobody decides about
+    /// her own household (AZ15).
+    /// </summary>
+    internal static async Task<(BindingRequest? Request, ProblemHttpResult? Refusal)> ToDecideAsync(this BackendDb db, Guid id, CurrentAccount me, CancellationToken cancellation)
+    {
+        var request = await db.BindingRequests.FromSql($"select * from binding_requests where id = {id} for update").SingleOrDefaultAsync(cancellation);
+        if (request is null) return (null, Problems.NotFound.Result());
+        if (!request.Waits(db.Now)) return (null, Problems.Conflict.Result("该申请已处理或已过期。"));
+        return me.LivesIn(request.HouseholdId) ? (null, Problems.OwnHousehold.Result()) : (request, null);
+    }
 }

@@ -19,10 +19,8 @@ internal static class RefuseBinding
 
     public static async Task<Results<NoContent, ProblemHttpResult>> Handle(Guid id, BackendDb db, CurrentAccount me, AuditWriter audit, CancellationToken cancellation)
     {
-        var request = await db.LockBindingRequestAsync(id, cancellation);
-        if (request is null) return Problems.NotFound.Result();
-        if (!request.Waits(db.Now)) return Problems.Conflict.Result("该申请已处理或已过期。");
-        if (me.LivesIn(request.HouseholdId)) return Problems.OwnHousehold.Result();
+        var (request, refusal) = await db.ToDecideAsync(id, me, cancellation);
+        if (request is null) return refusal!;
         (request.DecidedAt, request.DecidedBy, request.IsApproved, request.OpenId, request.OpenIdIndex) = (db.Now, me.Id, false, null, null);
         audit.Add(AuditWriter.Done, id, request.ResidentId);
         return TypedResults.NoContent();

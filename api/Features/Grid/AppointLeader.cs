@@ -65,10 +65,7 @@ internal static class AppointLeader
         else
         {
             who = request.AccountId!.Value;
-            var nodes = await db.Appointments.AsNoTracking().On(day).Where(a => a.AccountId == who)
-                .Join(db.Accounts.Where(a => a.DisabledAt == null), a => a.AccountId, a => a.Id, (a, _) => a.PostId)
-                .Join(db.Posts, held => held, p => p.Id, (_, p) => p.NodeId).ToListAsync(cancellation);
-            if (!nodes.Any(n => n is { } at && grid.Find(at, me.Current) is not null))
+            if (!(await HeldPosts.ByAsync(db, who, day, cancellation)).AnyWithin(grid, me.Current))
                 return Problems.Invalid.Result(new Dictionary<string, string[]> { ["accountId"] = ["请选择您负责范围内现有的任职人员"] });
         }
 

@@ -54,13 +54,10 @@ internal static class NameStandIn
         if (!post.IsNearFamilies) return Problems.StandInNotAllowed.Result("只有楼层长、楼长和片区长的职务可以由他人代理。");
         if (who == me.Id) return Problems.StandInNotAllowed.Result("不能指定自己，请由上一级指定。");
 
-        // Whom the caller could see in the list of posts; anybody else is as good as unknown.
-        var held = await db.Appointments.AsNoTracking().On(day).Where(a => a.AccountId == who)
-            .Join(db.Accounts.Where(a => a.DisabledAt == null), a => a.AccountId, a => a.Id, (a, _) => a.PostId)
-            .Join(db.Posts, held => held, p => p.Id, (_, p) => new { p.Id, p.NodeId }).ToListAsync(cancellation);
-        if (!held.Any(p => p.NodeId is { } at && grid.Find(at, me.Current) is not null))
+        var held = await HeldPosts.ByAsync(db, who, day, cancellation);
+        if (!held.AnyWithin(grid, me.Current))
             return Problems.Invalid.Result(new Dictionary<string, string[]> { ["accountId"] = ["请选择您负责范围内现有的任职人员"] });
-        if (held.Any(p => p.Id == id)) return Problems.StandInNotAllowed.Result("她就是该职务的任职人。");
+        if (held.Contains(id)) return Problems.StandInNotAllowed.Result("她就是该职务的任职人。");
         // Two who name at once: the second waits here, and then sees the first.
         await db.Database.ExecuteSqlAsync($"select pg_advisory_xact_lock(hashtextextended({"stand-in " + id}, 0))", cancellation);
         if (await db.StandIns.AnyAsync(s => s.PostId == id && s.FromDay <= to && s.ToDay >= from, cancellation))
