@@ -32,6 +32,7 @@ try
     {
         try
         {
+            await stage.StayFreshAsync(stop.Token);
             await stage.Small.QuietAsync(stop.Token);
             return await row.MeasureAsync(stage, warmUp, stop.Token);
         }

@@ -85,6 +85,13 @@ internal sealed class Stage : IAsyncDisposable
         await Large.SignInAllAsync(staffToo: false, cancellation);
     }
 
+    /// <summary>Everybody has a token that lasts for the next row.</summary>
+    public async Task StayFreshAsync(CancellationToken cancellation)
+    {
+        await Small.StayFreshAsync(cancellation);
+        if (Large is { } large) await large.StayFreshAsync(cancellation);
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (var owned in Enumerable.Reverse(_owned)) await owned.DisposeAsync();
