@@ -9,7 +9,7 @@ internal static class StartPageHtml
 
     public static string Build(LaunchOptions options)
     {
-        var rows = string.Concat(DemoAccount.All.Select(Row));
+        var rows = string.Concat(DemoAccount.All.Select(account => Row(account, options)));
         return Page("起始页", "智慧社区精准服务后端", "易地搬迁大型社区的微信小程序后端与大厅监测屏，正在这台机器上运行。户、人、电话与证件号码全部是虚构的。", $$"""
             <section>
               <h2>三步看懂主流程</h2>
@@ -61,10 +61,12 @@ internal static class StartPageHtml
             """);
     }
 
-    private static string Row(DemoAccount account)
+    private static string Row(DemoAccount account, LaunchOptions options)
     {
         var wall = account.HasWall ? $"""<a class="button quiet" href="/open/{account.Code}" target="_blank" rel="noopener">打开大屏</a>""" : "";
         if (account.HasHall) wall += $"""<a class="button quiet" href="/hall/{account.Code}" target="_blank" rel="noopener">打开大厅屏</a>""";
+        // Behind the #, which a browser sends to nobody.
+        if (account.IsResident) wall += $"""<a class="button quiet" href="{new Uri(options.Api, $"me#code={account.Code}")}" data-api target="_blank" rel="noopener">谁看过我家的信息</a>""";
         return $"""
             <tr><td>{account.Title}</td><td>{account.Who}</td><td><code>{account.Code}</code></td>
             <td>{wall}<a class="button quiet" href="/tokens/{account.Code}" target="_blank" rel="noopener">查看令牌</a></td></tr>

@@ -25,7 +25,7 @@ internal static class Welcome
 }
 
 /// <summary>The people of the demo district who sign in with one click; the codes work in environment <c>Local</c> only.</summary>
-internal sealed record DemoAccount(string Code, string Title, string Who, bool HasWall = true, bool HasHall = false)
+internal sealed record DemoAccount(string Code, string Title, string Who, bool HasWall = true, bool HasHall = false, bool IsResident = false)
 {
     public static IReadOnlyList<DemoAccount> All { get; } =
     [
@@ -35,7 +35,7 @@ internal sealed record DemoAccount(string Code, string Title, string Who, bool H
         new("demo-area-leader", "片区长", "铜源社区，一个片区"),
         new("demo-street", "街道工作人员", "一个街道", HasHall: true),
         new("demo-district", "区级管理人员", "全区", HasHall: true),
-        new("demo-resident", "居民", "铜源社区，自己一户", HasWall: false),
+        new("demo-resident", "居民", "铜源社区，自己一户", HasWall: false, IsResident: true),
         new("demo-admin", "系统管理员", "部署与账号", HasWall: false),
     ];
 

@@ -1,4 +1,5 @@
 using Backend.Domain.Accounts;
+using Backend.Platform;
 using Backend.Platform.Audit;
 using Backend.Platform.Errors;
 using Backend.Platform.Persistence;
@@ -19,14 +20,14 @@ internal static class OpenWall
     {
         var unguarded = new UnguardedAttribute("the page's own files; its data is fetched from guarded operations");
         app.MapGet("/wall", Handle).WithName("openWall").ExcludeFromDescription().WithMetadata(unguarded);
-        app.MapGet("/hall", (HttpContext http, IWebHostEnvironment environment) => Page(http, environment, "wall/hall.html"))
+        app.MapGet("/hall", (HttpContext http, IWebHostEnvironment environment) => Pages.Answer(http, environment, "wall/hall.html"))
             .WithName("openHall").ExcludeFromDescription().WithMetadata(unguarded);
     }
 
     public static async Task<IResult> Handle(
         string? ticket, HttpContext http, IWebHostEnvironment environment, BackendDb db, AppDataSource source, CurrentAccount me, AuditWriter audit, CancellationToken cancellation)
     {
-        if (ticket is null) return Page(http, environment, "wall/index.html");
+        if (ticket is null) return Pages.Answer(http, environment, "wall/index.html");
         http.Response.Headers.CacheControl = "no-store";
 
         var taken = await SignIn.TakeTicketAsync(source, ticket, TicketPurpose.Display, db.Now, cancellation);
@@ -65,11 +66,4 @@ internal static class OpenWall
             Path = "/",
             MaxAge = lifetime,
         });
-
-    private static IResult Page(HttpContext http, IWebHostEnvironment environment, string file)
-    {
-        http.Response.Headers.CacheControl = "no-store";
-        var page = environment.WebRootFileProvider.GetFileInfo(file);
-        return page.Exists ? Results.File(page.PhysicalPath!, "text/html; charset=utf-8") : Problems.NotFound.Result();
-    }
 }

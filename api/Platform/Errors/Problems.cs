@@ -48,6 +48,7 @@ internal static class Problems
     public static readonly Problem MethodNotAllowed = new(405, "method_not_allowed", "不支持此请求方法");
     public static readonly Problem RequestInFlight = new(409, "request_in_flight", "同一请求正在处理，请稍候");
     public static readonly Problem Conflict = new(409, "conflict", "当前状态不允许此操作");
+    public static readonly Problem NoPhone = new(409, "no_phone", "该居民没有登记电话号码");
     public static readonly Problem WallHistoryGone = new(410, "wall_history_gone", "变化记录已过期，请重新加载监测屏");
     public static readonly Problem VersionStale = new(412, "version_stale", "内容已被他人更新，请刷新后再试");
     public static readonly Problem BodyTooLarge = new(413, "body_too_large", "请求内容过大");
@@ -60,6 +61,7 @@ internal static class Problems
     public static readonly Problem OwnHousehold = new(422, "own_household", "不能处理自己家的事项，请由他人处理");
     public static readonly Problem IfMatchMissing = new(428, "if_match_missing", "缺少 If-Match，请先读取最新内容");
     public static readonly Problem TooManyRequests = new(429, "too_many_requests", "操作过于频繁，请稍后再试");
+    public static readonly Problem RevealsUsedUp = new(429, "reveals_used_up", "今天查看完整号码的次数已用完，请明天再试");
     public static readonly Problem HeadersTooLarge = new(431, "headers_too_large", "请求头过大");
     public static readonly Problem Unexpected = new(500, "unexpected", "服务出现意外，请稍后再试");
     public static readonly Problem WeChatUnavailable = new(503, "wechat_unavailable", "微信服务暂时不可用，请稍后再试");

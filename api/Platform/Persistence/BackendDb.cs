@@ -53,6 +53,7 @@ internal sealed class BackendDb : DbContext
     public DbSet<BindingTicket> BindingTickets => Set<BindingTicket>();
     public DbSet<Invite> Invites => Set<Invite>();
     public DbSet<BindingRequest> BindingRequests => Set<BindingRequest>();
+    public DbSet<Reveal> Reveals => Set<Reveal>();
     public DbSet<Tag> Tags => Set<Tag>();
     public DbSet<Household> Households => Set<Household>();
     public DbSet<Resident> Residents => Set<Resident>();

@@ -99,6 +99,7 @@ internal sealed class ContractScene : IAsyncDisposable
             known.Add("", "bindingTicket", bindingTicket);
             known.Add("", "invite", invite);
         }
+        foreach (var door in Enumerable.Range(1, 9).Select(Door)) known.AddLink($"/api/v1/households/{Scene.Household(door).Id}/residents/{Scene.Head(door)}/phone-reveals");
         // These are dismissed again; whoever sends requests keeps her post.
         var community = await SignInAsync("社区");
         foreach (var (floor, day) in from floor in Enumerable.Range(3, 4) from day in Enumerable.Range(200, 5) select (floor, PostgresFixture.DemoDay.AddDays(day)))

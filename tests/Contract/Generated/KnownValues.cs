@@ -82,6 +82,9 @@ internal sealed partial class KnownValues(bool strays)
             Add(who, Link(path), $"{path}?{string.Join('&', request.Target[path.Length..].TrimStart('?').Split('&').Where(p => p.Length > 0 && !p.StartsWith("cursor=", StringComparison.Ordinal)).Append($"cursor={Uri.EscapeDataString(cursor)}"))}");
     }
 
+    /// <summary>A whole address that a client has put together from what belongs together.</summary>
+    public void AddLink(string address) => Add("", Link(address), address);
+
     /// <summary>A whole address that an answer gave for this operation.</summary>
     public string? PickLink(Random random, string who, string path) => Pick(random, who, Link(path));
 

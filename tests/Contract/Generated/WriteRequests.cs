@@ -46,6 +46,7 @@ internal sealed class WriteRequests : IDisposable
         writes.Add("approveBinding", "员工", "POST", $"/binding-requests/{await scene.BindingRequestAsync(staff, scene.Door(5))}/approval");
         writes.Add("refuseBinding", "员工", "POST", $"/binding-requests/{await scene.BindingRequestAsync(staff, scene.Door(6))}/refusal");
         var home = scene.Scene.Household(scene.Door(2)).Id;
+        writes.Add("revealPhone", "员工", "POST", $"/households/{home}/residents/{scene.Scene.Head(scene.Door(2))}/phone-reveals", new { purpose = "visit", justification = "约定上门时间" });
         writes.Add("reviseFacts", "员工", "PUT", $"/households/{home}/facts", new
         {
             values = new[] { new { subject = "household", subjectId = home, tag = "last_major_event", value = "illness", observedAt = PostgresFixture.DemoDay } },

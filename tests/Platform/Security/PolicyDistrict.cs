@@ -57,6 +57,7 @@ public sealed class PolicyDistrict : IAsyncLifetime
     private Dictionary<string, (HttpMethod Method, string Route)> _routes = [];
     private Dictionary<Guid, (string Layout, string Version)> _walls = [];
     private List<(Guid Account, Guid Post, Guid Node)> _holders = [];
+    private readonly Dictionary<Guid, Guid> _members = [];
     private int _days;
 
     internal Api Api { get; private set; } = null!;
@@ -154,6 +155,9 @@ public sealed class PolicyDistrict : IAsyncLifetime
     }
 
     internal Caller Named(string name) => Everybody.Single(c => c.Name == name);
+
+    /// <summary>Who lives there today; of a household that is gone somebody who never was.</summary>
+    internal Guid MemberOf(Target home) => _members.GetValueOrDefault(home.Id, home.Id);
 
     internal async Task<string> HeadOfAsync(Target home) =>
         $"{await _database.ScalarAsync<Guid>("select resident_id from memberships where household_id = $1 and to_day is null and is_head", home.Id)}";
@@ -514,6 +518,7 @@ public sealed class PolicyDistrict : IAsyncLifetime
             union all select 'Appointment', a.id, p.node_id, null, null, a.to_day < $1 from appointments a join posts p on p.id = a.post_id
                 where {IsNearFamilies} and (a.to_day < $1 or a.from_day = $2)
             union all select 'Resident', id, (select node_id from households h where h.id = household_id), household_id, null, false from residents where not exists (select from invites i where i.resident_id = residents.id)
+            union all select 'Member', h.id, h.node_id, h.id, null, false from households h where exists (select from memberships m where m.household_id = h.id and m.to_day is null and m.is_head)
             union all select 'BindingRequest', b.id, h.node_id, h.id, null, false from binding_requests b join households h on h.id = b.household_id
             union all select 'StandIn', s.id, p.node_id, null, null, s.to_day < $1 from stand_ins s join posts p on p.id = s.post_id where s.to_day < $1 or s.from_day = $2
             union all select 'Display', id, node_id, null, null, revoked_at is not null from displays
@@ -537,13 +542,17 @@ public sealed class PolicyDistrict : IAsyncLifetime
         holders.Parameters.Add(new NpgsqlParameter { Value = Day });
         await using var held = await holders.ExecuteReaderAsync();
         while (await held.ReadAsync()) _holders.Add((held.GetGuid(0), held.GetGuid(1), held.GetGuid(2)));
+
+        await using var members = _superuser.CreateCommand("select household_id, resident_id from memberships where to_day is null and is_head");
+        await using var living = await members.ExecuteReaderAsync();
+        while (await living.ReadAsync()) _members.Add(living.GetGuid(0), living.GetGuid(1));
         return targets;
     }
 
     private static IEnumerable<Target> GoneTargets(object row) => row switch
     {
         GridNode node => [new(TargetKind.Node, node.Id, Gone: true), new(TargetKind.HallNode, node.Id, Gone: true)],
-        Household home => [new(TargetKind.Household, home.Id, Gone: true)],
+        Household home => [new(TargetKind.Household, home.Id, Gone: true), new(TargetKind.Member, home.Id, Gone: true)],
         Photo photo => [new(TargetKind.Photo, photo.Id, Gone: true)],
         Post post => [new(TargetKind.Post, post.Id, Gone: true), new(TargetKind.Vacancy, post.Id, Gone: true)],
         StandIn standIn => [new(TargetKind.StandIn, standIn.Id, Gone: true)],

@@ -91,6 +91,11 @@ public sealed class PolicyMatrixTests(PolicyDistrict district) : IClassFixture<P
         PolicyRequest Layout(string version) => new("readWallLayout", TargetKind.Node) { Query = _ => version };
         PolicyRequest Photo(string link) => new("readPhoto", TargetKind.Photo) { Query = _ => link };
         PolicyRequest StandIn(string who) => new("nameStandIn", TargetKind.Post) { Body = _ => Task.FromResult(district.NewDays(Guid.Parse(who))) };
+        PolicyRequest Reveal(string person) => new("revealPhone", TargetKind.Member)
+        {
+            Query = _ => $"{person}/phone-reveals",
+            Body = _ => Task.FromResult<object>(new { purpose = "visit", justification = "约定上门时间" }),
+        };
         PolicyRequest Facts(string person) => new("reviseFacts", TargetKind.Household)
         {
             Body = _ => Task.FromResult(PolicyDistrict.Fact("person", Guid.Parse(person), "medical_insured")),
@@ -110,6 +115,7 @@ public sealed class PolicyMatrixTests(PolicyDistrict district) : IClassFixture<P
             (Homes, node, otherNode, await CursorAsync(Homes, staff, node), await CursorAsync(Homes, beside, node), "&cursor=none", 400),
             (Photo, photo, otherPhoto, PolicyRequests.LinkOf(district, staff, photo), PolicyRequests.LinkOf(district, staff, otherPhoto), "?until=1&mac=none", 404),
             (StandIn, post, otherPost, $"{beside.Account}", $"{district.Named($"{Role.CommunityLeader} s2.c1").Account}", nobody, 400),
+            (Reveal, home, otherHome, await district.HeadOfAsync(home), await district.HeadOfAsync(otherHome), nobody, 404),
             (Facts, home, otherHome, await district.HeadOfAsync(home), await district.HeadOfAsync(otherHome), nobody, 422),
         ];
         // Whatever route has both in itself must be among them.

@@ -21,6 +21,8 @@ internal enum TargetKind
     Appointment,
     StandIn,
     Resident,
+    /// <summary>A household with a member who has a phone.</summary>
+    Member,
     /// <summary>Somebody who has shown a resident's invite and waits.</summary>
     BindingRequest,
     Display,

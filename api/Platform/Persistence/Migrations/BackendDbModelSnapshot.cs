@@ -1614,6 +1614,57 @@ namespace Backend.Platform.Persistence.Migrations
                         });
                 });
 
+            modelBuilder.Entity("Backend.Domain.Privacy.Reveal", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<Guid>("AccountId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("account_id");
+
+                    b.Property<Guid>("HouseholdId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("household_id");
+
+                    b.Property<byte[]>("Justification")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("justification");
+
+                    b.Property<string>("Purpose")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("purpose");
+
+                    b.Property<Guid>("ResidentId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("resident_id");
+
+                    b.Property<DateTimeOffset>("RevealedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("revealed_at");
+
+                    b.HasKey("Id")
+                        .HasName("pk_reveals");
+
+                    b.HasIndex("HouseholdId")
+                        .HasDatabaseName("ix_reveals_household_id");
+
+                    b.HasIndex("ResidentId")
+                        .HasDatabaseName("ix_reveals_resident_id");
+
+                    b.HasIndex("AccountId", "RevealedAt")
+                        .HasDatabaseName("ix_reveals_account_id_revealed_at");
+
+                    b.ToTable("reveals", null, t =>
+                        {
+                            t.HasCheckConstraint("ck_reveals_purpose", "\"purpose\" in ('visit', 'help', 'check', 'emergency')");
+                        });
+                });
+
             modelBuilder.Entity("Backend.Domain.Tags.Tag", b =>
                 {
                     b.Property<string>("Code")
@@ -2685,6 +2736,30 @@ namespace Backend.Platform.Persistence.Migrations
                         .OnDelete(DeleteBehavior.Restrict)
                         .IsRequired()
                         .HasConstraintName("fk_subscription_credits_accounts_account_id");
+                });
+
+            modelBuilder.Entity("Backend.Domain.Privacy.Reveal", b =>
+                {
+                    b.HasOne("Backend.Domain.Accounts.Account", null)
+                        .WithMany()
+                        .HasForeignKey("AccountId")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired()
+                        .HasConstraintName("fk_reveals_accounts_account_id");
+
+                    b.HasOne("Backend.Domain.Households.Household", null)
+                        .WithMany()
+                        .HasForeignKey("HouseholdId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_reveals_households_household_id");
+
+                    b.HasOne("Backend.Domain.Households.Resident", null)
+                        .WithMany()
+                        .HasForeignKey("ResidentId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_reveals_residents_resident_id");
                 });
 
             modelBuilder.Entity("Backend.Domain.Tiers.TierChange", b =>
