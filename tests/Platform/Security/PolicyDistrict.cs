@@ -61,6 +61,8 @@ public sealed class PolicyDistrict : IAsyncLifetime
 
     internal Api Api { get; private set; } = null!;
 
+    internal PostgresDatabase Database => _database;
+
     internal PolicyOracle Oracle { get; private set; } = null!;
 
     /// <summary>One for each column of the table and each way of standing to a place.</summary>
@@ -73,6 +75,9 @@ public sealed class PolicyDistrict : IAsyncLifetime
 
     /// <summary>Operations of the contract.</summary>
     internal IReadOnlyCollection<string> Operations => _routes.Keys;
+
+    /// <summary>Operations whose route holds an id.</summary>
+    internal IEnumerable<string> AddressedOperations => _routes.Where(r => r.Value.Route.Contains("{id}", StringComparison.Ordinal)).Select(r => r.Key);
 
     /// <summary>Operations whose route holds a child beside its parent.</summary>
     internal IEnumerable<string> NestedOperations => _routes.Where(r => r.Value.Route.Count(c => c == '{') > 1).Select(r => r.Key);

@@ -84,6 +84,7 @@ internal static class PolicyRequests
         new("listHouseholds", TargetKind.Node) { Query = c => $"?nodeId={c.Target.Id}" },
         new("readHousehold", TargetKind.Household),
         new("readDecisionSheet", TargetKind.Household),
+        new("explainReach", TargetKind.Household),
         new("reviseFacts", TargetKind.Household) { Body = With(c => PolicyDistrict.Fact("household", c.Target.Id, "water_safe")), TakesRevision = true },
         new("readPhoto", TargetKind.Photo) { Query = LinkOf },
         new("readPhoto", TargetKind.Face) { Query = LinkOf },
