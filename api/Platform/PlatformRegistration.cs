@@ -165,7 +165,9 @@ internal static class Failures
                 http.Response.Headers.RetryAfter = "2";
                 await Problems.WriteAsync(http, Problems.DatabaseUnavailable);
                 break;
-            case Microsoft.EntityFrameworkCore.DbUpdateException { InnerException: PostgresException { SqlState: PostgresErrorCodes.UniqueViolation } }:
+            // What a row hangs on was taken away, or what was to be taken away has got something: the earlier of two who met.
+            case PostgresException { SqlState: PostgresErrorCodes.ForeignKeyViolation }:
+            case Microsoft.EntityFrameworkCore.DbUpdateException { InnerException: PostgresException { SqlState: PostgresErrorCodes.UniqueViolation or PostgresErrorCodes.ForeignKeyViolation } }:
                 await Problems.WriteAsync(http, Problems.Conflict);
                 break;
             default:
