@@ -70,6 +70,7 @@ internal static class PlatformRegistration
         app.UseStatusCodePages(context => Problems.WriteAsync(context.HttpContext, Problems.OfStatus(context.HttpContext.Response.StatusCode)));
         app.UseMiddleware<ReadAgain>();
         app.UseMiddleware<SafeHeaders>();
+        app.UseMiddleware<PlainPaths>();
         app.UseStaticFiles();
         app.UseRouting();
         app.UseWebSockets();
@@ -164,7 +165,9 @@ internal static class Failures
                 http.Response.Headers.RetryAfter = "2";
                 await Problems.WriteAsync(http, Problems.DatabaseUnavailable);
                 break;
-            case Microsoft.EntityFrameworkCore.DbUpdateException { InnerException: PostgresException { SqlState: PostgresErrorCodes.UniqueViolation } }:
+            // What a row hangs on was taken away, or what was to be taken away has got something: the earlier of two who met.
+            case PostgresException { SqlState: PostgresErrorCodes.ForeignKeyViolation }:
+            case Microsoft.EntityFrameworkCore.DbUpdateException { InnerException: PostgresException { SqlState: PostgresErrorCodes.UniqueViolation or PostgresErrorCodes.ForeignKeyViolation } }:
                 await Problems.WriteAsync(http, Problems.Conflict);
                 break;
             default:
@@ -172,6 +175,16 @@ internal static class Failures
                 break;
         }
     }
+}
+
+/// <summary>
+/// An address with a line's end or another control character in it is no address of ours. It is turned away here because the framework writes paths into its
+/// log, where such a character would begin a line that nobody has written (PD05).
+/// </summary>
+internal sealed class PlainPaths(RequestDelegate next)
+{
+    public Task InvokeAsync(HttpContext http) =>
+        http.Request.Path.Value?.Any(c => char.IsControl(c) || c is '\u2028' or '\u2029') == true ? Problems.WriteAsync(http, Problems.NotFound) : next(http);
 }
 
 /// <summary>Headers that every answer carries (IN13). Personal data is never stored by a browser or a proxy; the wall sets its own rule.</summary>

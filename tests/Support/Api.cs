@@ -28,7 +28,7 @@ internal sealed class Api : IAsyncDisposable
     {
         Database = database;
         var settings = new Dictionary<string, string?>(database.Settings());
-        foreach (var (key, value) in WeChat.Configuration) settings[key] = value;
+        foreach (var (key, value) in WeChat.Configuration.Concat(WholeLog.AtDebug)) settings[key] = value;
         foreach (var (key, value) in more) settings[key] = value;
         _factory = new Factory(settings, Clock);
     }
@@ -96,8 +96,8 @@ internal sealed class Api : IAsyncDisposable
         {
             web.UseEnvironment("Test");
             foreach (var (key, value) in _settings) web.UseSetting(key, value);
-            web.ConfigureServices(services => services.AddSingleton<TimeProvider>(_clock));
-            web.ConfigureLogging(logging => logging.ClearProviders().AddProvider(new ErrorSink(Errors)));
+            web.ConfigureServices(services => services.AddSingleton<TimeProvider>(_clock).AddSingleton<IStartupFilter, SecretsGivenOut>());
+            web.ConfigureLogging(logging => logging.ClearProviders().AddProvider(new ErrorSink(Errors)).AddProvider(WholeLog.Run));
         }
 
         protected override IHost CreateHost(IHostBuilder builder)

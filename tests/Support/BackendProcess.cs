@@ -73,11 +73,12 @@ internal sealed class BackendProcess : IAsyncDisposable
         var environment = BackendHost.Environment(_environment, Address, _settings);
         // No balancer watches it, unless the test says so.
         environment.TryAdd("Shutdown__Notice", "00:00:00");
+        foreach (var (key, value) in WholeLog.AtDebug) environment.TryAdd(key.Replace(":", "__", StringComparison.Ordinal), value);
         _child = ChildProcess.Start(BackendHost.Command, new ChildOptions
         {
             WorkingDirectory = BackendHost.Folder,
             Environment = environment,
-            Output = _output.Enqueue,
+            Output = Said,
             WhenParentDies = UnixSignal.Kill,
         });
         try
@@ -117,6 +118,12 @@ internal sealed class BackendProcess : IAsyncDisposable
     {
         await KillAsync();
         Client.Dispose();
+    }
+
+    private void Said(string line)
+    {
+        WholeLog.Run.Add("a process", line);
+        _output.Enqueue(line);
     }
 
     private static int FreePort()

@@ -25,7 +25,7 @@ internal sealed class Replica : IAsyncDisposable
         Clock = clock;
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(database.Settings()).Build();
         var services = new ServiceCollection();
-        services.AddLogging(l => l.AddProvider(Log).SetMinimumLevel(LogLevel.Debug));
+        services.AddLogging(l => l.AddProvider(Log).AddProvider(WholeLog.Run).SetMinimumLevel(LogLevel.Debug));
         services.AddSingleton<TimeProvider>(clock);
         services.AddSingleton(new Vault(PostgresFixture.Secrets.Vault));
         services.AddPersistence(configuration);

@@ -18,6 +18,9 @@ namespace Backend.Tests.Support;
 /// </summary>
 internal sealed class Scene
 {
+    /// <summary>Of every resident: nobody can have them.</summary>
+    public const string Phone = "10012345678", IdNumber = "990113198001010011";
+
     private static readonly DateOnly LongAgo = new(2020, 1, 1);
     private static readonly DateTimeOffset Before = new(2020, 1, 1, 0, 0, 0, TimeSpan.Zero);
     private static readonly string[] Levels = ["district", "street", "community", "area", "building", "floor"];
@@ -104,6 +107,7 @@ internal sealed class Scene
         _accounts[name] = account;
         _rows.Add(account);
         var openId = OpenIdOf(name);
+        WholeLog.Run.Hide(openId);
         var identity = Guid.CreateVersion7();
         _rows.Add(new WeChatIdentity
         {
@@ -177,6 +181,7 @@ internal sealed class Scene
         }.With(opened, day);
         household.Snapshot = _vault.Seal(SealedFields.FactsSnapshot, household.Id, snapshot.ToBytes());
 
+        WholeLog.Run.Hide($"户主{door}");
         _households[door] = household;
         _heads[door] = head;
         _rows.Add(household);
@@ -186,8 +191,8 @@ internal sealed class Scene
             HouseholdId = household.Id,
             NodePath = node.Path,
             Name = $"户主{door}",
-            Phone = _vault.Seal(SealedFields.ResidentPhone, head, "10012345678"),
-            IdNumber = _vault.Seal(SealedFields.ResidentIdNumber, head, "990113198001010011"),
+            Phone = _vault.Seal(SealedFields.ResidentPhone, head, Phone),
+            IdNumber = _vault.Seal(SealedFields.ResidentIdNumber, head, IdNumber),
         });
         _rows.Add(new Membership { Id = Guid.CreateVersion7(), HouseholdId = household.Id, ResidentId = head, NodePath = node.Path, FromDay = household.RecordedOn, IsHead = true });
         _rows.AddRange(opened.Select(v => new TagValue

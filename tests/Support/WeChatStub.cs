@@ -127,7 +127,11 @@ public sealed class WeChatStub : IDisposable
     public int Calls(WeChatCall call) => _calls.GetValueOrDefault(call);
 
     /// <summary>Makes <paramref name="code"/> log in as <paramref name="openId"/>: once, as with WeChat, or again and again.</summary>
-    public void AddCode(string code, string openId, string? unionId = null, bool again = false) => _codes[code] = new Code(openId, unionId, again);
+    public void AddCode(string code, string openId, string? unionId = null, bool again = false)
+    {
+        foreach (var secret in (string?[])[code, openId, unionId]) WholeLog.Run.Hide(secret ?? "");
+        _codes[code] = new Code(openId, unionId, again);
+    }
 
     /// <summary>The person has tapped "accept": one subscribe message more is taken for her.</summary>
     public void Consent(string openId) => _consents.AddOrUpdate(openId, 1, (_, n) => n + 1);

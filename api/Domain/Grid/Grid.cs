@@ -6,6 +6,9 @@ internal sealed class Level
     public required string Code { get; init; }
     public required string Name { get; init; }
     public required int Order { get; init; }
+
+    /// <summary>The highest level whose nodes have a wall of their own; one of a lower level has one when nothing above it does.</summary>
+    public const string OfWallRoots = "community";
 }
 
 /// <summary>网格: one place in the grid. <c>Path</c> is an ltree of node codes from the top; <c>RootId</c> is the wall root it lies under, null above.</summary>
@@ -23,6 +26,8 @@ internal sealed class GridNode
     public int? FloorNumber { get; init; }
     /// <summary>Order among its siblings on a wall.</summary>
     public int Position { get; init; }
+    /// <summary>Raised by every change of its name or place: its ETag (RL04).</summary>
+    public int Revision { get; init; }
 }
 
 /// <summary>党组织 mirrored on the grid; a group may cover several floors or buildings .</summary>

@@ -12,6 +12,10 @@ internal static class GridEndpoints
         ListLeaderLoads.Map(nodes);
         ListVacancies.Map(nodes);
         ListPosts.Map(nodes);
+        AddGridNode.Map(nodes);
+        RenameGridNode.Map(nodes);
+        MoveGridNode.Map(nodes);
+        RemoveGridNode.Map(nodes);
 
         var posts = api.MapGroup("/posts").WithTags("Grid");
         AppointLeader.Map(posts);

@@ -17,7 +17,8 @@ internal static class ListGridNodes
     /// <param name="Path">Codes from the top, joined with dots.</param>
     /// <param name="ParentId">The node above, null at the top or where that lies outside the reach.</param>
     /// <param name="Position">Order among its siblings on a wall.</param>
-    public sealed record Node(Guid Id, string Name, string Level, string Path, Guid? ParentId, int Position);
+    /// <param name="Revision">Changes name it in If-Match.</param>
+    public sealed record Node(Guid Id, string Name, string Level, string Path, Guid? ParentId, int Position, int Revision);
 
     public static void Map(RouteGroupBuilder nodes) =>
         nodes.MapGet("/", Handle).WithName("listGridNodes")
@@ -31,6 +32,6 @@ internal static class ListGridNodes
         var visible = grid.Places.Where(p => GridSnapshot.IsVisible(p, me.Current)).ToList();
         var ids = visible.Select(p => p.Id).ToHashSet();
         return TypedResults.Ok(new Response(visible
-            .Select(p => new Node(p.Id, p.Name, p.Level, p.Path, p.ParentId is { } parent && ids.Contains(parent) ? parent : null, p.Position)).ToList()));
+            .Select(p => new Node(p.Id, p.Name, p.Level, p.Path, p.ParentId is { } parent && ids.Contains(parent) ? parent : null, p.Position, p.Revision)).ToList()));
     }
 }

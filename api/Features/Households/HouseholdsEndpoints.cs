@@ -9,6 +9,7 @@ internal static class HouseholdsEndpoints
         ListHouseholds.Map(households);
         ReadHousehold.Map(households);
         ReadDecisionSheet.Map(households);
+        ExplainReach.Map(households);
         ReviseFacts.Map(households);
     }
 }

@@ -149,9 +149,3 @@ internal static class ReviseFacts
             r.Id, r.Subject, r.SubjectId, r.TagCode, vault.OpenText(SealedFields.TagValue, r.Id, r.Value), r.Source, r.ObservedAt, r.ValidFrom, r.ValidTo, r.RecordedAt));
     }
 }
-
-/// <summary>The revision of a household as an entity tag.</summary>
-internal static class Revisions
-{
-    public static string ETag(int revision) => string.Create(CultureInfo.InvariantCulture, $"\"{revision}\"");
-}

@@ -93,6 +93,9 @@ internal sealed class BackendDb : DbContext
     /// <summary>Wall versions that the last <see cref="CommitAsync"/> gave, by root.</summary>
     public IReadOnlyDictionary<Guid, long> WallVersions { get; private set; } = new Dictionary<Guid, long>();
 
+    /// <summary>A subtree of the grid that takes another place, with all that hangs on it; carried out by <see cref="CommitAsync"/>, where the wall versions are raised.</summary>
+    public GridMove? Move { get; set; }
+
     internal bool InScope { get; private set; }
 
     /// <summary>Opens the transaction and sets the scope in it. Doing it twice is a bug and throws.</summary>
@@ -112,7 +115,8 @@ internal sealed class BackendDb : DbContext
 
         await SaveChangesAsync(cancellation);
         var tiles = households.Where(h => h.TileChanged).ToList();
-        WallVersions = tiles.Count == 0 ? WallVersions : await WallVersionCounter.RaiseAsync(this, tiles, cancellation);
+        if (Move is { } move) WallVersions = await WallVersionCounter.MoveAsync(this, move, cancellation);
+        else if (tiles.Count > 0) WallVersions = await WallVersionCounter.RaiseAsync(this, tiles, cancellation);
         try
         {
             await Database.CommitTransactionAsync(cancellation);
@@ -120,13 +124,14 @@ internal sealed class BackendDb : DbContext
         finally
         {
             // Also when the answer to COMMIT was lost: it may stand all the same (RL14).
-            if (messages.Count > 0 || tiles.Count > 0 || _sent) _signal.Set();
+            if (messages.Count > 0 || tiles.Count > 0 || Move is not null || _sent) _signal.Set();
         }
 
-        if (tiles.Count > 0) _committed.Add(WallVersions);
+        if (tiles.Count > 0 || Move is not null) _committed.Add(WallVersions);
         InScope = false;
         foreach (var household in households) household.ClearMessages();
         _sent = false;
+        Move = null;
     }
 
     public async Task RollbackAsync(CancellationToken cancellation)

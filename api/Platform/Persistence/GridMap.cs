@@ -4,7 +4,7 @@ using Backend.Platform.Security;
 namespace Backend.Platform.Persistence;
 
 /// <summary>One node of the grid as read from its row.</summary>
-internal sealed record GridPlace(Guid Id, Guid? ParentId, string Level, int LevelOrder, string Name, string Path, Guid? RootId, int Position);
+internal sealed record GridPlace(Guid Id, Guid? ParentId, string Level, int LevelOrder, string Name, string Path, Guid? RootId, int Position, int Revision);
 
 /// <summary>The whole grid at one moment. It holds no personal field, so every request may look into it; what a caller may see of it is decided by her scope.</summary>
 internal sealed class GridSnapshot
@@ -32,7 +32,9 @@ internal sealed class GridSnapshot
     /// <summary>The node if it lies within the scope, else null: outside is answered like missing.</summary>
     public GridPlace? Find(Guid id, Scope scope) => Find(id) is { } place && IsVisible(place, scope) ? place : null;
 
-    public static bool IsVisible(GridPlace place, Scope scope) => scope.Paths.Any(p => Rights.IsWithin(place.Path, p));
+    public static bool IsVisible(GridPlace place, Scope scope) => IsVisible(place.Path, scope);
+
+    public static bool IsVisible(string path, Scope scope) => scope.Paths.Any(p => Rights.IsWithin(path, p));
 
     /// <summary>The node and everything below it, in the order of <see cref="Places"/>. Costs as much as it is large, not as the grid is.</summary>
     public IEnumerable<GridPlace> Subtree(GridPlace top)
@@ -52,6 +54,14 @@ internal sealed class GridSnapshot
     public IEnumerable<GridPlace> Upwards(Guid id)
     {
         for (var place = Find(id); place is not null; place = place.ParentId is { } parent ? Find(parent) : null) yield return place;
+    }
+
+    /// <summary>Those that stood over a node when its path was this one, and still stand where they stood.</summary>
+    public IEnumerable<GridPlace> Upwards(Guid id, string path)
+    {
+        if (Find(id) is { } place && place.Path == path) return Upwards(id);
+        var labels = path.Split('.');
+        return Enumerable.Range(1, labels.Length).Select(depth => FindPath(string.Join('.', labels[..depth]))).OfType<GridPlace>().Reverse();
     }
 
     /// <summary>The place of a node as text that sorts in grid order: positions from the top down.</summary>
@@ -109,7 +119,7 @@ internal sealed class GridMap(WorkerDataSource worker, TimeProvider clock) : IDi
     private async Task<GridSnapshot> LoadAsync(CancellationToken cancellation)
     {
         await using var command = worker.ForRequest("""
-            select n.id, n.parent_id, n.level_code, l.position, n.name, n.path::text, n.root_id, n.position
+            select n.id, n.parent_id, n.level_code, l.position, n.name, n.path::text, n.root_id, n.position, n.revision
             from grid_nodes n join grid_levels l on l.code = n.level_code
             """);
         await using var reader = await command.ExecuteReaderAsync(cancellation);
@@ -117,7 +127,7 @@ internal sealed class GridMap(WorkerDataSource worker, TimeProvider clock) : IDi
         while (await reader.ReadAsync(cancellation))
         {
             places.Add(new GridPlace(reader.GetGuid(0), reader.IsDBNull(1) ? null : reader.GetGuid(1), reader.GetString(2), reader.GetInt32(3),
-                reader.GetString(4), reader.GetString(5), reader.IsDBNull(6) ? null : reader.GetGuid(6), reader.GetInt32(7)));
+                reader.GetString(4), reader.GetString(5), reader.IsDBNull(6) ? null : reader.GetGuid(6), reader.GetInt32(7), reader.GetInt32(8)));
         }
 
         return new GridSnapshot(places);

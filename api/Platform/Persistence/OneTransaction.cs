@@ -6,6 +6,7 @@ using Backend.Platform.Security;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
+using Npgsql;
 
 namespace Backend.Platform.Persistence;
 
@@ -72,9 +73,10 @@ internal sealed class OneTransaction(
         {
             await db.CommitAsync(cancellation);
         }
-        catch (DbUpdateConcurrencyException)
+        catch (Exception exception) when (exception is DbUpdateConcurrencyException or DbUpdateException { InnerException: PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege } })
         {
-            // Somebody else's commit came between our read and our write: the revision no longer holds (RL04).
+            // Somebody else's commit came between our read and our write: the revision no longer holds (RL04), or the household hangs elsewhere by now and
+            // what was to be written beside it no longer has its path.
             http.Response.Headers.Remove(HeaderNames.ETag);
             return await RefuseAsync(Problems.VersionStale.Result(), cancellation);
         }

@@ -11,6 +11,8 @@ namespace Backend.Platform.Persistence;
 /// </summary>
 internal static class WallVersionCounter
 {
+    private const string Move = "select root, raised from app.move_grid_node(@node, @parent, @position, @now)";
+
     private const string Raise = """
         with input as (
             select * from unnest(@ids, @tiers, @states, @dues, @visits) as i(household_id, tier, state, due_day, last_visit_day)),
@@ -57,4 +59,23 @@ internal static class WallVersionCounter
             throw new InvalidOperationException($"{households.Count} tiles changed, {stamped} were in reach: the transaction is not committed.");
         return versions;
     }
+
+    /// <summary>The move itself: paths, wall roots, tiles and their history, the versions last (GridEdits.security.sql).</summary>
+    public static async Task<IReadOnlyDictionary<Guid, long>> MoveAsync(BackendDb db, GridMove move, CancellationToken cancellation)
+    {
+        await using var command = (NpgsqlCommand)db.Database.GetDbConnection().CreateCommand();
+        command.Transaction = (NpgsqlTransaction)db.Database.CurrentTransaction!.GetDbTransaction();
+        command.CommandText = Move;
+        command.Parameters.AddWithValue("node", move.Node);
+        command.Parameters.AddWithValue("parent", move.Parent);
+        command.Parameters.AddWithValue("position", move.Position);
+        command.Parameters.AddWithValue("now", db.Now);
+        var versions = new Dictionary<Guid, long>();
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        while (await reader.ReadAsync(cancellation)) versions[reader.GetGuid(0)] = reader.GetInt64(1);
+        return versions;
+    }
 }
+
+/// <summary>A node, the one that it shall hang on, and its order there.</summary>
+internal sealed record GridMove(Guid Node, Guid Parent, int Position);

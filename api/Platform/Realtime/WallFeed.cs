@@ -164,7 +164,7 @@ internal sealed class WallFeed(
         foreach (var change in changes)
         {
             var tile = new ChangedTile(change.Tile.Id, change.Tile.Tier, change.Tile.State, Text(epoch, change.Version), change.Removed);
-            foreach (var group in grid.Upwards(change.Tile.Node).Select(n => HubGroups.Node(n.Id)).Append(HubGroups.Household(tile.Id)))
+            foreach (var group in grid.Upwards(change.Tile.Node, change.Tile.NodePath).Select(n => HubGroups.Node(n.Id)).Append(HubGroups.Household(tile.Id)))
             {
                 if (!connections.Hears(group)) continue;
                 if (!messages.TryGetValue(group, out var tiles)) messages[group] = tiles = [];

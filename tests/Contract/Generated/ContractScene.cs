@@ -100,6 +100,7 @@ internal sealed class ContractScene : IAsyncDisposable
             known.Add("", "invite", invite);
         }
         foreach (var door in Enumerable.Range(1, 9).Select(Door)) known.AddLink($"/api/v1/households/{Scene.Household(door).Id}/residents/{Scene.Head(door)}/phone-reveals");
+        foreach (var number in Enumerable.Range(1, 40)) known.Add("", "nodeCode", $"new_{number}");
         // These are dismissed again; whoever sends requests keeps her post.
         var community = await SignInAsync("社区");
         foreach (var (floor, day) in from floor in Enumerable.Range(3, 4) from day in Enumerable.Range(200, 5) select (floor, PostgresFixture.DemoDay.AddDays(day)))
@@ -168,6 +169,7 @@ internal sealed class ContractScene : IAsyncDisposable
         Scene = new Scene(Api.Services.GetRequiredService<Vault>());
         foreach (var (name, role, path, leads) in People) Scene.Person(name, role, path, leads);
         for (var seat = 0; seat < 16; seat++) Scene.Vacant(Role.FloorLeader, $"s.c.a.b.f{3 + seat % 4}");
+        foreach (var empty in (string[])["b.f7", "b.f8", "b.f9", "b2"]) Scene.Place($"s.c.a.{empty}");
         for (var i = 1; i <= 12; i++) Scene.Home(i <= 9 ? $"s.c.a.b.f{(i - 1) / 3 + 1}" : "s.d.a.b.f1", Door(i), PostgresFixture.DemoDay);
         var (photo, leader) = (Guid.CreateVersion7(), Guid.CreateVersion7());
         var home = Scene.Household(Door(1));

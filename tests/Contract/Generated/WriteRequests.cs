@@ -41,6 +41,10 @@ internal sealed class WriteRequests : IDisposable
         writes.Add("endStandIn", "员工", "DELETE", $"/stand-ins/{await MakeAsync(post, Days("楼长", 10))}");
         writes.Add("appointLeader", "社区", "POST", $"/posts/{scene.Scene.VacantAt("s.c.a.b.f3").Id}/appointments", new { accountId = scene.Scene.Account("楼层长").Id, fromDay = PostgresFixture.DemoDay });
         writes.Add("dismissLeader", "社区", "DELETE", $"/appointments/{await scene.Database.ScalarAsync<Guid>("select id from appointments where post_id = $1", scene.Scene.PostOf("片区长").Id)}");
+        writes.Add("addGridNode", "社区", "POST", $"/grid-nodes/{scene.Scene.Node("s.c.a.b").Id}/nodes", new { nodeCode = "f20", name = "二十层", level = "floor" });
+        writes.Add("renameGridNode", "社区", "PUT", $"/grid-nodes/{scene.Scene.Node("s.c.a.b.f7").Id}/name", new { name = "七层" }, "\"0\"");
+        writes.Add("moveGridNode", "社区", "PUT", $"/grid-nodes/{scene.Scene.Node("s.c.a.b.f8").Id}/place", new { parentId = scene.Scene.Node("s.c.a.b2").Id }, "\"0\"");
+        writes.Add("removeGridNode", "社区", "DELETE", $"/grid-nodes/{scene.Scene.Node("s.c.a.b.f9").Id}", ifMatch: "\"0\"");
         writes.Add("inviteResident", "员工", "POST", $"/residents/{scene.Scene.Head(scene.Door(2))}/invites");
         writes.Add("bindWithInvite", "", "POST", "/binding-requests", new { bindingTicket = await scene.StrangerAsync(), invite = await scene.InviteAsync(staff, scene.Door(3)) });
         writes.Add("approveBinding", "员工", "POST", $"/binding-requests/{await scene.BindingRequestAsync(staff, scene.Door(5))}/approval");

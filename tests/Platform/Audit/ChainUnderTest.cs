@@ -29,7 +29,7 @@ internal sealed class ChainUnderTest : IAsyncDisposable
         Database = database;
         _worker = new WorkerDataSource(NpgsqlDataSource.Create(database.Worker), 30);
         _app = NpgsqlDataSource.Create(database.App);
-        _loggers = LoggerFactory.Create(l => l.AddProvider(Log));
+        _loggers = LoggerFactory.Create(l => l.AddProvider(Log).AddProvider(WholeLog.Run).SetMinimumLevel(LogLevel.Debug));
         Signer = new AuditSigner(new AuditKeys(Options));
     }
 

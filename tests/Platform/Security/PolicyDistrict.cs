@@ -38,6 +38,9 @@ public sealed class PolicyDistrict : IAsyncLifetime
         "s1.c1.a1.b1.f1", "s1.c1.a1.b1.f2", "s1.c1.a1.b1.f3", "s1.c1.a1.b10.f1", "s1.c1.a1.b10.f10", "s1.c1.a2.b1.f1", "s1.c2.a1.b1.f1", "s2.c1.a1.b1.f1",
     ];
 
+    /// <summary>Nodes that nothing hangs on.</summary>
+    private static readonly string[] Branches = ["s1.x1", "s1.c1.x1", "s1.c1.a1.x1", "s1.c1.a2.x1", "s1.c2.x1", "s1.c2.a1.x1", "s2.c1.x1"];
+
     /// <summary>Who leads a node of each depth.</summary>
     private static readonly Role[] Leaders = [Role.DistrictManager, Role.StreetManager, Role.CommunityLeader, Role.AreaLeader, Role.BuildingLeader, Role.FloorLeader];
 
@@ -62,6 +65,8 @@ public sealed class PolicyDistrict : IAsyncLifetime
 
     internal Api Api { get; private set; } = null!;
 
+    internal PostgresDatabase Database => _database;
+
     internal PolicyOracle Oracle { get; private set; } = null!;
 
     /// <summary>One for each column of the table and each way of standing to a place.</summary>
@@ -74,6 +79,9 @@ public sealed class PolicyDistrict : IAsyncLifetime
 
     /// <summary>Operations of the contract.</summary>
     internal IReadOnlyCollection<string> Operations => _routes.Keys;
+
+    /// <summary>Operations whose route holds an id.</summary>
+    internal IEnumerable<string> AddressedOperations => _routes.Where(r => r.Value.Route.Contains("{id}", StringComparison.Ordinal)).Select(r => r.Key);
 
     /// <summary>Operations whose route holds a child beside its parent.</summary>
     internal IEnumerable<string> NestedOperations => _routes.Where(r => r.Value.Route.Count(c => c == '{') > 1).Select(r => r.Key);
@@ -144,7 +152,7 @@ public sealed class PolicyDistrict : IAsyncLifetime
             else request.Headers.Add("Cookie", $"display={caller.Credentials}");
             if (method != HttpMethod.Get) request.Headers.Add("Idempotency-Key", trace);
             if (turn is not null)
-                request.Headers.TryAddWithoutValidation("If-Match", $"\"{await _database.ScalarAsync<int>("select revision from households where id = $1", cell.Target.Id)}\"");
+                request.Headers.TryAddWithoutValidation("If-Match", $"\"{await _database.ScalarAsync<int>($"select revision from {(cell.Target.Kind == TargetKind.Branch ? "grid_nodes" : "households")} where id = $1", cell.Target.Id)}\"");
             if (cell.Request.Body is { } body) request.Content = JsonContent.Create(await body(cell));
             return await _client.SendAsync(request);
         }
@@ -169,6 +177,11 @@ public sealed class PolicyDistrict : IAsyncLifetime
         var id = Guid.CreateVersion7();
         switch (target.Kind)
         {
+            case TargetKind.Branch:
+                var (branch, above) = (await db.GridNodes.AsNoTracking().SingleAsync(n => n.Id == target.Id), await db.GridNodes.AsNoTracking().SingleAsync(n => n.Id == target.Node));
+                db.Add(BranchOf(id, above, branch.LevelCode));
+                if (above.RootId is null) db.Add(new Backend.Domain.Wall.WallRoot { NodeId = id, Version = 1, HistoryFrom = 1 });
+                break;
             case TargetKind.StandIn:
                 var named = await db.StandIns.AsNoTracking().SingleAsync(s => s.Id == target.Id);
                 db.Add(new StandIn { Id = id, PostId = named.PostId, AccountId = named.AccountId, FromDay = Far, ToDay = Far });
@@ -247,6 +260,17 @@ public sealed class PolicyDistrict : IAsyncLifetime
         ExpiresAt = Api.Noon.AddDays(7),
     };
 
+    private static GridNode BranchOf(Guid id, GridNode above, string level) => new()
+    {
+        Id = id,
+        ParentId = above.Id,
+        LevelCode = level,
+        Code = $"n{id:N}",
+        Name = "空网格",
+        Path = $"{above.Path}.n{id:N}",
+        RootId = above.RootId ?? id,
+    };
+
     private static BindingRequest RequestBy(Guid id, Invite invite) => new()
     {
         Id = id,
@@ -299,6 +323,7 @@ public sealed class PolicyDistrict : IAsyncLifetime
         foreach (var floor in Floors)
             foreach (var number in (int[])[1, 2, 3]) _scene.Home(floor, $"{floor}-{number}", Day);
 
+        foreach (var branch in Branches) _scene.Place(branch);
         var nodes = Floors.SelectMany(f => f.Split('.').Select((_, i) => string.Join('.', f.Split('.')[..(i + 1)]))).Append("").Distinct().ToList();
         foreach (var node in nodes)
         {
@@ -509,6 +534,7 @@ public sealed class PolicyDistrict : IAsyncLifetime
         await using var command = _superuser.CreateCommand($"""
             select 'Node', id, id, null::uuid, null::uuid, false from grid_nodes
             union all select 'HallNode', id, id, null, null, false from grid_nodes where coalesce(root_id, id) = id
+            union all select 'Branch', id, parent_id, null, null, false from grid_nodes where code = 'x1'
             union all select 'Household', id, node_id, id, null, false from households
             union all select 'Photo', p.id, h.node_id, h.id, null, false from photos p join households h on h.id = p.household_id
             union all select 'Face', id, null, null, null, false from account_photos
@@ -551,7 +577,7 @@ public sealed class PolicyDistrict : IAsyncLifetime
 
     private static IEnumerable<Target> GoneTargets(object row) => row switch
     {
-        GridNode node => [new(TargetKind.Node, node.Id, Gone: true), new(TargetKind.HallNode, node.Id, Gone: true)],
+        GridNode node => [new(TargetKind.Node, node.Id, Gone: true), new(TargetKind.HallNode, node.Id, Gone: true), new(TargetKind.Branch, node.Id, Gone: true)],
         Household home => [new(TargetKind.Household, home.Id, Gone: true), new(TargetKind.Member, home.Id, Gone: true)],
         Photo photo => [new(TargetKind.Photo, photo.Id, Gone: true)],
         Post post => [new(TargetKind.Post, post.Id, Gone: true), new(TargetKind.Vacancy, post.Id, Gone: true)],

@@ -137,6 +137,50 @@ public sealed class PolicyMatrixTests(PolicyDistrict district) : IClassFixture<P
         }
     }
 
+    /// <summary>
+    /// Whoever asks for what she may not see learns nothing by what it costs either: the database is asked the very same for a row that is hidden and for one
+    /// that never was, and the answers are alike to the byte.
+    /// </summary>
+    [Fact]
+    public async Task AZ07_a_hidden_object_costs_the_same_commands_and_gets_the_same_bytes_as_a_missing_one()
+    {
+        using var sql = new SqlCount(district.Database);
+        async Task<(string Commands, string Answer)> AskAsync(Cell cell)
+        {
+            var trace = ActivityTraceId.CreateRandom().ToHexString();
+            using var answer = await district.SendAsync(cell, trace);
+            Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+            return (string.Join("\n", sql.Of(trace)), await TextAsync(answer));
+        }
+
+        var (pairs, operations, complaints) = (0, new HashSet<string>(), new HashSet<string>());
+        foreach (var request in PolicyRequests.All.Where(r => r.About != TargetKind.Nothing))
+        {
+            var missing = new Target(request.About, Guid.CreateVersion7(), Gone: true);
+            foreach (var caller in district.Chosen)
+            {
+                var hidden = district.Targets[request.About].Where(t => !t.Gone && district.Oracle.Expect(caller, request.Operation, t) == Verdict.NotFound)
+                    .GroupBy(t => district.Oracle.RelationsOf(caller, request.Operation, t)).Select(g => g.First());
+                foreach (var target in hidden)
+                {
+                    var of = new Cell(district, request, caller, target);
+                    // What the first request of a kind reads for all that follow is no part of it.
+                    await AskAsync(of);
+                    var (first, second) = (await AskAsync(of), await AskAsync(of with { Target = missing }));
+                    if (first.Commands.Length == 0 || first != second)
+                        complaints.Add($"{request.Name}: hidden:\n{first.Commands}\n{first.Answer}\nmissing:\n{second.Commands}\n{second.Answer}");
+                    operations.Add(request.Operation);
+                    pairs++;
+                }
+            }
+        }
+
+        Assert.True(complaints.Count == 0, string.Join("\n\n", complaints.Take(10)));
+        // Everything that is asked for by its id, and can be hidden.
+        Assert.Empty(district.AddressedOperations.Except(operations));
+        Figures.Print($"AZ07 hidden or missing: {pairs} pairs of {operations.Count} operations, the same commands and the same bytes");
+    }
+
     /// <summary>Asks all of it in parallel and compares status, the body of "not found", and the audit.</summary>
     private async Task<IReadOnlyCollection<Answer>> AskAsync(string figure, IReadOnlyCollection<Cell> cells)
     {

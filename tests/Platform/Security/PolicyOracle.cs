@@ -11,6 +11,8 @@ internal enum TargetKind
     Node,
     /// <summary>A node on which a hall's display may be registered.</summary>
     HallNode,
+    /// <summary>A node that nothing hangs on, seen from where it hangs itself: its place is the node above it.</summary>
+    Branch,
     Household,
     Photo,
     /// <summary>The photo of somebody who holds a post.</summary>

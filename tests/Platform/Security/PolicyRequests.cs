@@ -20,7 +20,7 @@ internal sealed record PolicyRequest(string Operation, TargetKind About)
 
     public Func<Cell, Task<object>>? Body { get; init; }
 
-    /// <summary>The current revision of the household goes along, so that two may not ask at once.</summary>
+    /// <summary>The current revision of the household or node goes along, so that two may not ask at once.</summary>
     public bool TakesRevision { get; init; }
 
     /// <summary>It ends the session that asks.</summary>
@@ -65,6 +65,10 @@ internal static class PolicyRequests
         new("registerDisplay", TargetKind.HallNode) { Body = With(c => new { nodeId = c.Target.Id, name = "一楼大厅" }) },
         new("listDisplays", TargetKind.Nothing),
         new("revokeDisplay", TargetKind.Display),
+        new("addGridNode", TargetKind.Branch) { Body = With(_ => new { nodeCode = $"n{Guid.CreateVersion7():N}"[14..], name = "新网格", level = "floor" }) },
+        new("renameGridNode", TargetKind.Branch) { Body = With(_ => new { name = "新名称" }), TakesRevision = true },
+        new("moveGridNode", TargetKind.Branch) { Body = With(c => new { parentId = c.Target.Node ?? Guid.Empty, position = 3 }), TakesRevision = true },
+        new("removeGridNode", TargetKind.Branch) { TakesRevision = true },
         new("readWall", TargetKind.Node) { IsUnaudited = true },
         new("readWallLayout", TargetKind.Node) { Query = c => c.District.WallOf(c.Target).Layout, IsUnaudited = true },
         new("readWallChanges", TargetKind.Node) { Query = c => $"?after={c.District.WallOf(c.Target).Version}", IsUnaudited = true },
@@ -84,6 +88,7 @@ internal static class PolicyRequests
         new("listHouseholds", TargetKind.Node) { Query = c => $"?nodeId={c.Target.Id}" },
         new("readHousehold", TargetKind.Household),
         new("readDecisionSheet", TargetKind.Household),
+        new("explainReach", TargetKind.Household),
         new("reviseFacts", TargetKind.Household) { Body = With(c => PolicyDistrict.Fact("household", c.Target.Id, "water_safe")), TakesRevision = true },
         new("revealPhone", TargetKind.Member) { Query = c => $"{c.District.MemberOf(c.Target)}/phone-reveals", Body = With(_ => new { purpose = "visit", justification = "约定上门时间" }) },
         new("listReadings", TargetKind.Nothing),

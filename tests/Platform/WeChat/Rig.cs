@@ -21,7 +21,7 @@ internal sealed class Rig : IAsyncDisposable
     {
         Configuration = new ConfigurationBuilder().AddInMemoryCollection(configuration).Build();
         var services = new ServiceCollection();
-        services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(Log));
+        services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(Log).AddProvider(WholeLog.Run));
         if (clock is not null) services.AddSingleton(clock);
         if (store is not null) services.AddSingleton(store);
         services.AddWeChat(Configuration);

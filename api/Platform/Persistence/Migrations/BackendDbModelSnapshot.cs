@@ -613,6 +613,10 @@ namespace Backend.Platform.Persistence.Migrations
                         .HasColumnType("integer")
                         .HasColumnName("position");
 
+                    b.Property<int>("Revision")
+                        .HasColumnType("integer")
+                        .HasColumnName("revision");
+
                     b.Property<Guid?>("RootId")
                         .HasColumnType("uuid")
                         .HasColumnName("root_id");
