@@ -11,6 +11,7 @@ using Backend.Platform;
 using Backend.Platform.Audit;
 using Backend.Platform.OpenApi;
 using Backend.Platform.Realtime;
+using Backend.Platform.Security;
 
 if (args is ["admin", .. var words]) return await AdminCommands.RunAsync(words);
 
@@ -38,6 +39,7 @@ api.MapNotices();
 app.MapLiveHub();
 app.MapWallPage();
 app.MapHealth();
+app.MapPublishedKeys();
 app.MapContract();
 app.MapDocs();
 
