@@ -12,6 +12,7 @@ using Backend.Platform;
 using Backend.Platform.Audit;
 using Backend.Platform.OpenApi;
 using Backend.Platform.Realtime;
+using Backend.Platform.Security;
 
 if (args is ["admin", .. var words]) return await AdminCommands.RunAsync(words);
 
@@ -41,6 +42,7 @@ app.MapLiveHub();
 app.MapWallPage();
 app.MapReadingsPage();
 app.MapHealth();
+app.MapPublishedKeys();
 app.MapContract();
 app.MapDocs();
 

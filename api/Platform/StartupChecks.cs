@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using Backend.Platform.Audit;
 using Backend.Platform.Persistence;
 using Backend.Platform.Security;
@@ -10,7 +11,10 @@ using Npgsql;
 namespace Backend.Platform;
 
 /// <summary>A start that must not happen, with its reason for the operator in Chinese. Names settings, never their values (RL23).</summary>
-internal sealed class StartRefused(string reason, Exception? inner = null) : InvalidOperationException($"拒绝启动：{reason}", inner);
+internal sealed class StartRefused(string reason, Exception? inner = null) : InvalidOperationException($"拒绝启动：{reason}", inner)
+{
+    public string Reason => reason;
+}
 
 /// <summary>
 /// The service refuses to start where the second wall is not standing (AZ05), where keys or passwords are missing or weak, where personal data would
@@ -35,22 +39,65 @@ internal sealed class StartupChecks(
 
     public async Task RunAsync(CancellationToken cancellation)
     {
-        CheckPlatform();
-        if (!IsTrial) CheckTransport();
-        // Making them reads the keys.
-        services.GetRequiredService<Vault>();
-        services.GetRequiredService<Tokens>();
-        services.GetRequiredService<AuditKeys>();
-        services.GetRequiredService<AuditSink>();
+        if (Refusals().FirstOrDefault() is { } refusal) throw refusal;
 
         var (appSource, workerSource) = (services.GetRequiredService<AppDataSource>().Source, services.GetRequiredService<WorkerDataSource>().Source);
         var app = await CheckDatabaseAsync("App", appSource, cancellation);
         var worker = await CheckDatabaseAsync("Worker", workerSource, cancellation);
-        if (app == worker) throw new StartRefused($"ConnectionStrings:App 与 ConnectionStrings:Worker 使用了同一数据库角色 {app}，应分别为 backend_app 与 backend_worker。");
+        if (app == worker) throw SameRole(app);
         await AuditSealer.CheckServerAsync(workerSource, cancellation);
         log.LogInformation("Row level security is forced; the roles own nothing and cannot pass it.");
         await WarmAsync(appSource, cancellation);
         await WarmAsync(workerSource, cancellation);
+    }
+
+    /// <summary>What the configuration itself is refused for, before anybody else is asked: the first is what a start says, all of them what <c>admin check-config</c> does.</summary>
+    public IEnumerable<StartRefused> Refusals()
+    {
+        // Making them reads the keys.
+        Action[] checks =
+        [
+            CheckPlatform, CheckOptions, () => CheckConnection("App"), () => CheckConnection("Worker"), () => CheckConnection("Direct"), CheckRoles, CheckWeChat, CheckFolder,
+            () => services.GetRequiredService<Vault>(), () => services.GetRequiredService<Tokens>(), () => services.GetRequiredService<AuditKeys>(), () => services.GetRequiredService<AuditSink>(),
+        ];
+        foreach (var check in checks)
+        {
+            StartRefused? refusal = null;
+            try
+            {
+                check();
+            }
+            catch (StartRefused e)
+            {
+                refusal = e;
+            }
+            catch (InvalidOperationException e) when (Misread(e) is { } setting)
+            {
+                refusal = new StartRefused($"{setting} 格式有误。");
+            }
+
+            if (refusal is not null) yield return refusal;
+        }
+    }
+
+    /// <summary>The setting that the framework could not read; its own words would quote the value.</summary>
+    private static string? Misread(Exception e) =>
+        Regex.Match(e.Message, "^Failed to convert configuration value .* at '([^']+)' to type") is { Success: true } match ? match.Groups[1].Value : null;
+
+    private static StartRefused SameRole(string role) =>
+        new($"ConnectionStrings:App 与 ConnectionStrings:Worker 使用了同一数据库角色 {role}，应分别为 backend_app 与 backend_worker。");
+
+    /// <summary>Before the host starts, which would log the stack trace of what it fails on.</summary>
+    private void CheckOptions()
+    {
+        try
+        {
+            services.GetService<IStartupValidator>()?.Validate();
+        }
+        catch (Exception e) when (e is OptionsValidationException or AggregateException)
+        {
+            throw new StartRefused(e is AggregateException several ? string.Join(" ", several.InnerExceptions.Select(i => i.Message)) : e.Message);
+        }
     }
 
     /// <summary>A developer's machine, the tests and the benchmarks: everything on loopback, without certificates.</summary>
@@ -80,19 +127,31 @@ internal sealed class StartupChecks(
         }
     }
 
-    /// <summary>TLS with the certificate checked, to the database and to WeChat (BR04). A Unix socket leaves no machine.</summary>
-    private void CheckTransport()
+    /// <summary>Well formed, with a password worth the name, and TLS with the certificate checked (BR04). A Unix socket leaves no machine.</summary>
+    private void CheckConnection(string name)
     {
-        foreach (var name in (string[])["App", "Worker", "Direct"])
-        {
-            if (configuration.GetConnectionString(name) is not { } text) continue;
-            var settings = PersistenceRegistration.Parse(name, text);
-            if (settings.SslMode != SslMode.VerifyFull && settings.Host?.StartsWith('/') != true)
-                throw new StartRefused($"ConnectionStrings:{name} 应为 SSL Mode=VerifyFull，使数据库连接加密并核对证书 (BR04)。");
-        }
+        if (name == "Direct" && configuration.GetConnectionString(name) is null) return;
+        var settings = PersistenceRegistration.Parse(name, configuration.GetConnectionString(name));
+        if (!IsTrial && settings.SslMode != SslMode.VerifyFull && settings.Host?.StartsWith('/') != true)
+            throw new StartRefused($"ConnectionStrings:{name} 应为 SSL Mode=VerifyFull，使数据库连接加密并核对证书 (BR04)。");
+    }
 
-        if (services.GetRequiredService<IOptions<WeChatOptions>>().Value.BaseAddress.Scheme != Uri.UriSchemeHttps)
+    private void CheckRoles()
+    {
+        string? RoleOf(string name) => PersistenceRegistration.Parse(name, configuration.GetConnectionString(name)).Username;
+        if (RoleOf("App") is { Length: > 0 } role && role == RoleOf("Worker")) throw SameRole(role);
+    }
+
+    /// <summary>WeChat too is reached by TLS (BR04).</summary>
+    private void CheckWeChat()
+    {
+        if (!IsTrial && configuration["WeChat:BaseAddress"] is { Length: > 0 } address && !address.StartsWith("https://", StringComparison.OrdinalIgnoreCase))
             throw new StartRefused("WeChat:BaseAddress 应为 https 地址 (BR04)。");
+    }
+
+    private void CheckFolder()
+    {
+        if (configuration["Files:Folder"] is { Length: > 0 } folder && !Directory.Exists(folder)) throw new StartRefused($"Files:Folder 指向的文件夹 {folder} 不存在。");
     }
 
     /// <summary>
@@ -161,15 +220,13 @@ internal static class RefusableStart
     {
         try
         {
-            // Before the host starts, which would log the stack trace of what it fails on.
-            app.Services.GetService<IStartupValidator>()?.Validate();
             await app.Services.GetRequiredService<StartupChecks>().RunAsync(CancellationToken.None);
             await app.RunAsync();
             return 0;
         }
-        catch (Exception e) when (e is StartRefused or OptionsValidationException)
+        catch (StartRefused e)
         {
-            await Console.Error.WriteLineAsync(e is StartRefused ? e.Message : $"拒绝启动：{e.Message}");
+            await Console.Error.WriteLineAsync(e.Message);
             return 1;
         }
     }

@@ -35,7 +35,7 @@ internal static class ApproveBinding
         await db.SaveChangesAsync(cancellation);
         var identity = Guid.CreateVersion7(db.Now);
         var openId = vault.OpenText(SealedFields.RequestedOpenId, id, request.OpenId!.Value);
-        var account = await SignIn.BindAsync(db, id, name, identity, vault.Seal(SealedFields.OpenId, identity, openId), cancellation);
+        var account = await SignIn.BindAsync(db, id, name, identity, vault.Seal(SealedFields.OpenId, identity, openId), vault.BlindIndexes(SealedFields.OpenId, openId), cancellation);
         if (account is not { } bound) return Problems.Conflict.Result("该微信已绑定其他账号，或该账号已停用。");
         audit.Add(AuditWriter.Done, id, request.ResidentId, bound);
         return TypedResults.Ok(new Response(bound));

@@ -68,8 +68,8 @@ internal static class SignInWithWeChat
     private static async Task<Results<Ok<SessionTokens>, ProblemHttpResult>> OpenSession(
         string openId, BackendDb db, AppDataSource source, CurrentAccount me, Vault vault, Tokens tokens, AuditWriter audit, CancellationToken cancellation)
     {
-        var index = vault.BlindIndex(SealedFields.OpenId, openId);
-        var account = await SignIn.FindAccountAsync(source, index, cancellation);
+        var indexes = vault.BlindIndexes(SealedFields.OpenId, openId);
+        var account = await SignIn.FindAccountAsync(source, indexes, cancellation);
         var token = Tokens.Random();
         if (account is not { } id)
         {
@@ -77,14 +77,14 @@ internal static class SignInWithWeChat
             {
                 Id = Guid.CreateVersion7(db.Now),
                 Hash = Tokens.Hash(token),
-                OpenIdIndex = index,
+                OpenIdIndex = indexes[0],
                 OpenId = Domain.Privacy.Sealed.None,
                 ExpiresAt = db.Now + BindingTicketLifetime,
             };
             ticket.OpenId = vault.Seal(SealedFields.BindingOpenId, ticket.Id, openId);
             await db.BeginAsync(cancellation);
             db.BindingTickets.Add(ticket);
-            var refusal = await SignIn.BindingWaitsAsync(db, index, cancellation) ? Problems.BindingWaiting : Problems.AccountNotBound;
+            var refusal = await SignIn.BindingWaitsAsync(db, indexes, cancellation) ? Problems.BindingWaiting : Problems.AccountNotBound;
             audit.Add(refusal.Code);
             await db.CommitAsync(cancellation);
             return refusal.Result(

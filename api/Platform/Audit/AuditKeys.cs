@@ -82,7 +82,7 @@ internal sealed class AuditOptions
         foreach (var (id, key) in options.Keys)
         {
             KeyStrength.Check($"Audit:Keys:{id}", key, 32, 64);
-            if (key == vault.IndexKey || vault.Keys.ContainsValue(key)) throw new StartRefused($"Audit:Keys:{id} 与 Vault 的密钥相同，应各用各的。");
+            if (key == vault.IndexKey || key == vault.OtherIndexKey || vault.Keys.ContainsValue(key)) throw new StartRefused($"Audit:Keys:{id} 与 Vault 的密钥相同，应各用各的。");
         }
 
         return options;

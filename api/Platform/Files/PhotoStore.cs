@@ -42,6 +42,34 @@ internal sealed class PhotoStore(string? folder, Vault vault, ILogger<PhotoStore
         File.Move(unfinished, file, overwrite: true);
     }
 
+    /// <summary>Seals again what stands under another key than the present one; gives how many pictures that were, and what is left is none that can be opened.</summary>
+    public async Task<(int Changed, int Remaining)> ChangeKeysAsync(CancellationToken cancellation)
+    {
+        var (changed, remaining) = (0, 0);
+        if (folder is null || !Directory.Exists(folder)) return (changed, remaining);
+        foreach (var file in Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories))
+        {
+            if (!Guid.TryParseExact(Path.GetFileName(file), "N", out var photo)) continue;
+            try
+            {
+                var value = await File.ReadAllBytesAsync(file, cancellation);
+                if (Vault.KeyOf(value) == vault.CurrentKey) continue;
+                var unfinished = $"{file}.changed";
+                await File.WriteAllBytesAsync(unfinished, vault.Seal(Field, photo, vault.Open(Field, photo, new Sealed(value))).Bytes, cancellation);
+                // A picture never changes; one that was removed meanwhile is not brought back.
+                if (File.Exists(file)) File.Move(unfinished, file, overwrite: true);
+                else File.Delete(unfinished);
+                changed++;
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or CryptographicException)
+            {
+                remaining++;
+            }
+        }
+
+        return (changed, remaining);
+    }
+
     /// <summary>The last two digits choose one of 256 folders: the first ones of a version 7 id are its time.</summary>
     private string FileOf(Guid photo) => Path.Combine(folder!, photo.ToString("N")[^2..], photo.ToString("N"));
 }

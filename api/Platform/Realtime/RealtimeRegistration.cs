@@ -15,8 +15,8 @@ internal static class RealtimeRegistration
     public static IServiceCollection AddRealtime(this IServiceCollection services, IConfiguration configuration)
     {
         services.AddOptions<RealtimeOptions>().Bind(configuration.GetSection("Realtime"))
-            .Validate(o => o.ConnectionsPerAccount >= 1, "Realtime:ConnectionsPerAccount must be at least 1.")
-            .Validate(o => o.SendLimit > TimeSpan.Zero && o.SendLimit <= TimeSpan.FromSeconds(15), "Realtime:SendLimit must be above 0 and at most 15 s (RL08).")
+            .Validate(o => o.ConnectionsPerAccount >= 1, "Realtime:ConnectionsPerAccount 应至少为 1。")
+            .Validate(o => o.SendLimit > TimeSpan.Zero && o.SendLimit <= TimeSpan.FromSeconds(15), "Realtime:SendLimit 应大于 0，至多 15 秒 (RL08)。")
             .ValidateOnStart();
         services.AddSignalR(o =>
         {

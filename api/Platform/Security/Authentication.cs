@@ -124,10 +124,11 @@ internal sealed record TakenTicket(Guid AccountId, Guid SessionId, Guid? NodeId,
 /// <summary>What must be found before an account is known: through the sign-in functions alone, which see only these columns.</summary>
 internal static class SignIn
 {
-    public static async Task<Guid?> FindAccountAsync(AppDataSource source, byte[] openIdIndex, CancellationToken cancellation)
+    /// <param name="openIdIndexes">Under any of which the identity may stand (<see cref="Vault.BlindIndexes"/>).</param>
+    public static async Task<Guid?> FindAccountAsync(AppDataSource source, byte[][] openIdIndexes, CancellationToken cancellation)
     {
-        await using var command = source.Source.CreateCommand("select app.account_of_open_id(@index)");
-        command.Parameters.Add(new NpgsqlParameter("index", openIdIndex));
+        await using var command = source.Source.CreateCommand("select app.account_of_open_id(@indexes)");
+        command.Parameters.Add(new NpgsqlParameter("indexes", openIdIndexes));
         return await command.ExecuteScalarAsync(cancellation) as Guid?;
     }
 
@@ -163,10 +164,10 @@ internal static class SignIn
         db.Database.SqlQuery<bool>($"select app.request_binding({ticket}, {invite}, {openId.Bytes}, {db.Now}) as \"Value\"").SingleAsync(cancellation);
 
     /// <summary>Whether this identity's request waits for a leader.</summary>
-    public static Task<bool> BindingWaitsAsync(BackendDb db, byte[] openIdIndex, CancellationToken cancellation) =>
-        db.Database.SqlQuery<bool>($"select app.binding_waits({openIdIndex}, {db.Now - BindingRequest.Lifetime}) as \"Value\"").SingleAsync(cancellation);
+    public static Task<bool> BindingWaitsAsync(BackendDb db, byte[][] openIdIndexes, CancellationToken cancellation) =>
+        db.Database.SqlQuery<bool>($"select app.binding_waits({openIdIndexes}, {db.Now - BindingRequest.Lifetime}) as \"Value\"").SingleAsync(cancellation);
 
     /// <summary>Binds the identity of a request that the caller has approved. Null: it is bound to somebody else by now, or the account is disabled.</summary>
-    public static Task<Guid?> BindAsync(BackendDb db, Guid request, string name, Guid identity, Sealed openId, CancellationToken cancellation) =>
-        db.Database.SqlQuery<Guid?>($"select app.bind_resident({request}, {Guid.CreateVersion7(db.Now)}, {name}, {identity}, {openId.Bytes}, {db.Now}) as \"Value\"").SingleAsync(cancellation);
+    public static Task<Guid?> BindAsync(BackendDb db, Guid request, string name, Guid identity, Sealed openId, byte[][] openIdIndexes, CancellationToken cancellation) =>
+        db.Database.SqlQuery<Guid?>($"select app.bind_resident({request}, {Guid.CreateVersion7(db.Now)}, {name}, {identity}, {openId.Bytes}, {openIdIndexes}, {db.Now}) as \"Value\"").SingleAsync(cancellation);
 }

@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using System.Security.Cryptography;
+using System.Text.Json;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 
@@ -7,8 +8,13 @@ namespace Backend.Platform.Security;
 
 internal sealed class TokenOptions
 {
-    /// <summary>PEM of an EC P-256 private key.</summary>
+    /// <summary>PEM of the EC P-256 private key that signs.</summary>
     public string SigningKey { get; set; } = "";
+    /// <summary>
+    /// PEMs of public P-256 keys, under any names, that are published and accepted but do not sign: the next one before its turn, and a former one until
+    /// its last token has ended (ID05).
+    /// </summary>
+    public Dictionary<string, string> PublishedKeys { get; set; } = [];
     /// <summary>Base64 of 32 bytes: derives the successor of a refresh token.</summary>
     public string RefreshKey { get; set; } = "";
     public string Issuer { get; set; } = "backend";
@@ -19,25 +25,32 @@ internal sealed class TokenOptions
     public TokenOptions Checked()
     {
         KeyStrength.Check("Tokens:RefreshKey", RefreshKey, 32, 64);
-        if (SigningKey.Length == 0) throw new StartRefused("缺少 Tokens:SigningKey。");
+        if (string.IsNullOrEmpty(SigningKey)) throw new StartRefused("缺少 Tokens:SigningKey。");
+        if (!IsP256(SigningKey, isPrivate: true)) throw new StartRefused("Tokens:SigningKey 应为 P-256 椭圆曲线私钥的 PEM。");
+        foreach (var (name, key) in PublishedKeys)
+            if (!IsP256(key, isPrivate: false)) throw new StartRefused($"Tokens:PublishedKeys:{name} 应为 P-256 椭圆曲线公钥的 PEM。");
+        return this;
+    }
+
+    private static bool IsP256(string? pem, bool isPrivate)
+    {
         using var key = ECDsa.Create();
         try
         {
-            key.ImportFromPem(SigningKey);
-            if (key.ExportParameters(includePrivateParameters: true).Curve.Oid.Value != ECCurve.NamedCurves.nistP256.Oid.Value) throw new CryptographicException();
+            key.ImportFromPem(pem);
+            return key.ExportParameters(isPrivate).Curve.Oid.Value == ECCurve.NamedCurves.nistP256.Oid.Value;
         }
         catch (Exception e) when (e is ArgumentException or CryptographicException)
         {
-            throw new StartRefused("Tokens:SigningKey 应为 P-256 椭圆曲线私钥的 PEM。");
+            return false;
         }
-
-        return this;
     }
 }
 
 /// <summary>
 /// Access tokens: ES256, type <c>at+jwt</c>, 15 minutes, saying only who it is (ID03). Refresh tokens: 256 random bits; the successor is an HMAC of
-/// its predecessor under a server key, so that a lost answer can be repeated while only hashes are stored (ID04).
+/// its predecessor under a server key, so that a lost answer can be repeated while only hashes are stored (ID04). The keys are a fixed set until the
+/// next start: one signs, all are accepted by their <c>kid</c> and published (ID05, docs/adr/020).
 /// </summary>
 internal sealed class Tokens : IDisposable
 {
@@ -47,7 +60,7 @@ internal sealed class Tokens : IDisposable
     /// <summary>How long the immediate predecessor may be used again after a lost answer.</summary>
     public static readonly TimeSpan RetryWindow = TimeSpan.FromSeconds(10);
 
-    private readonly ECDsa _key;
+    private readonly ECDsaSecurityKey[] _keys;
     private readonly SigningCredentials _credentials;
     private readonly byte[] _refreshKey;
     private readonly TimeProvider _clock;
@@ -57,14 +70,14 @@ internal sealed class Tokens : IDisposable
     public Tokens(TokenOptions options, TimeProvider clock)
     {
         (_options, _clock) = (options, clock);
-        _key = ECDsa.Create();
-        _key.ImportFromPem(options.SigningKey);
-        // A factory of its own: the library's default one caches signers by key id for the whole process and outlives this key.
-        var security = new ECDsaSecurityKey(_key) { CryptoProviderFactory = new CryptoProviderFactory() };
-        security.KeyId = Base64UrlEncoder.Encode(security.ComputeJwkThumbprint());
-        _credentials = new SigningCredentials(security, SecurityAlgorithms.EcdsaSha256);
+        _keys = [.. options.PublishedKeys.Values.Prepend(options.SigningKey).Select(KeyOf).DistinctBy(k => k.KeyId)];
+        _credentials = new SigningCredentials(_keys[0], SecurityAlgorithms.EcdsaSha256);
         _refreshKey = Convert.FromBase64String(options.RefreshKey);
+        KeySet = JsonSerializer.Serialize(new { keys = _keys.Select(Published) });
     }
+
+    /// <summary>The public keys as a JSON Web Key Set (RFC 7517), the one that signs first.</summary>
+    public string KeySet { get; }
 
     public string Access(Guid account, Guid session)
     {
@@ -113,7 +126,7 @@ internal sealed class Tokens : IDisposable
         ValidTypes = ["at+jwt"],
         ValidIssuer = _options.Issuer,
         ValidAudience = _options.Audience,
-        IssuerSigningKey = _credentials.Key,
+        IssuerSigningKeys = _keys,
         TryAllIssuerSigningKeys = false,
         RequireSignedTokens = true,
         RequireExpirationTime = true,
@@ -127,7 +140,23 @@ internal sealed class Tokens : IDisposable
         },
     };
 
-    public void Dispose() => _key.Dispose();
+    public void Dispose() => Array.ForEach(_keys, k => k.ECDsa.Dispose());
+
+    private static object Published(ECDsaSecurityKey key)
+    {
+        var point = key.ECDsa.ExportParameters(includePrivateParameters: false).Q;
+        return new { kty = "EC", use = "sig", alg = SecurityAlgorithms.EcdsaSha256, kid = key.KeyId, crv = "P-256", x = Base64UrlEncoder.Encode(point.X), y = Base64UrlEncoder.Encode(point.Y) };
+    }
+
+    private static ECDsaSecurityKey KeyOf(string pem)
+    {
+        var key = ECDsa.Create();
+        key.ImportFromPem(pem);
+        // A factory of its own: the library's default one caches signers by key id for the whole process and outlives this key.
+        var security = new ECDsaSecurityKey(key) { CryptoProviderFactory = new CryptoProviderFactory() };
+        security.KeyId = Base64UrlEncoder.Encode(security.ComputeJwkThumbprint());
+        return security;
+    }
 }
 
 /// <summary>The three claims a principal of ours has: account, session, and when a connection made with it must end.</summary>

@@ -48,26 +48,26 @@ internal sealed class WeChatOptionsCheck : IValidateOptions<WeChatOptions>
         var faults = new List<string>();
 
         var address = options.BaseAddress;
-        if (!address.IsAbsoluteUri || address.Scheme is not ("https" or "http")) faults.Add("WeChat:BaseAddress must be an absolute https address.");
+        if (!address.IsAbsoluteUri || address.Scheme is not ("https" or "http")) faults.Add("WeChat:BaseAddress 应为完整的 https 地址。");
         else
         {
-            if (address.Scheme != Uri.UriSchemeHttps && !IsLoopback(address)) faults.Add("WeChat:BaseAddress must be https (http only for a loopback address).");
+            if (address.Scheme != Uri.UriSchemeHttps && !IsLoopback(address)) faults.Add("WeChat:BaseAddress 应为 https 地址，http 只用于本机。");
             if (address.AbsolutePath != "/" || address.Query.Length > 0 || address.Fragment.Length > 0 || address.UserInfo.Length > 0)
-                faults.Add("WeChat:BaseAddress must be scheme and host alone.");
+                faults.Add("WeChat:BaseAddress 应只有协议和主机。");
         }
 
-        if (!IsWord(options.AppId, 1, 64)) faults.Add("WeChat:AppId is missing or has characters that no AppId has.");
-        if (!IsWord(options.AppSecret, 16, 128)) faults.Add("WeChat:AppSecret is missing, shorter than 16 characters, or has characters that no secret has.");
-        if (!IsWord(options.RedAlarmTemplate, 1, 128)) faults.Add("WeChat:RedAlarmTemplate is missing or has characters that no template id has.");
-        if (options.SubscribeTemplate.Length > 0 && !IsWord(options.SubscribeTemplate, 1, 128)) faults.Add("WeChat:SubscribeTemplate has characters that no template id has.");
-        if (options.MiniProgramState is not ("formal" or "trial" or "developer")) faults.Add("WeChat:MiniProgramState must be formal, trial or developer.");
+        if (!IsWord(options.AppId, 1, 64)) faults.Add("缺少 WeChat:AppId，或含有 AppId 不会有的字符。");
+        if (!IsWord(options.AppSecret, 16, 128)) faults.Add("缺少 WeChat:AppSecret，或不足 16 位，或含有它不会有的字符。");
+        if (!IsWord(options.RedAlarmTemplate, 1, 128)) faults.Add("缺少 WeChat:RedAlarmTemplate，或含有模板编号不会有的字符。");
+        if (options.SubscribeTemplate.Length > 0 && !IsWord(options.SubscribeTemplate, 1, 128)) faults.Add("WeChat:SubscribeTemplate 含有模板编号不会有的字符。");
+        if (options.MiniProgramState is not ("formal" or "trial" or "developer")) faults.Add("WeChat:MiniProgramState 应为 formal、trial 或 developer。");
         if (options.MiniProgramPage.Length is 0 or > 256 || options.MiniProgramPage[0] == '/' || options.MiniProgramPage.Any(c => c is <= ' ' or >= '\x7f'))
-            faults.Add("WeChat:MiniProgramPage must be a page as in app.json, without a leading slash.");
+            faults.Add("WeChat:MiniProgramPage 应为 app.json 中的页面，不以斜杠开头。");
 
-        if (options.AnswerLimit <= TimeSpan.Zero || options.AnswerLimit > TimeSpan.FromSeconds(5)) faults.Add("WeChat:AnswerLimit must be above 0 and at most 5 s.");
-        if (options.ConnectLimit <= TimeSpan.Zero || options.ConnectLimit > options.AnswerLimit) faults.Add("WeChat:ConnectLimit must be above 0 and at most AnswerLimit.");
-        if (options.RetryDelay < TimeSpan.Zero || options.RetryDelay > TimeSpan.FromSeconds(5)) faults.Add("WeChat:RetryDelay must be between 0 and 5 s.");
-        if (options.ParallelCalls is < 1 or > 1024) faults.Add("WeChat:ParallelCalls must be between 1 and 1024.");
+        if (options.AnswerLimit <= TimeSpan.Zero || options.AnswerLimit > TimeSpan.FromSeconds(5)) faults.Add("WeChat:AnswerLimit 应大于 0，至多 5 秒。");
+        if (options.ConnectLimit <= TimeSpan.Zero || options.ConnectLimit > options.AnswerLimit) faults.Add("WeChat:ConnectLimit 应大于 0，至多为 AnswerLimit。");
+        if (options.RetryDelay < TimeSpan.Zero || options.RetryDelay > TimeSpan.FromSeconds(5)) faults.Add("WeChat:RetryDelay 应在 0 到 5 秒之间。");
+        if (options.ParallelCalls is < 1 or > 1024) faults.Add("WeChat:ParallelCalls 应在 1 到 1024 之间。");
 
         return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
     }

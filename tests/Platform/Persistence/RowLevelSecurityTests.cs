@@ -73,7 +73,7 @@ public class RowLevelSecurityTests(MigratedDatabase fixture) : IClassFixture<Mig
     {
         foreach (var role in (string[])["backend_owner", "backend_app", "backend_worker", "backend_backup"])
             Assert.False(await Database.ScalarAsync<bool>($"select pg_has_role('{role}', 'backend_definer', 'usage')"));
-        Assert.Equal(13L, await Database.ScalarAsync<long>(
+        Assert.Equal(18L, await Database.ScalarAsync<long>(
             "select count(*) from pg_proc p join pg_roles r on r.oid = p.proowner where r.rolname = 'backend_definer' and p.prosecdef and p.proconfig @> array['search_path=pg_catalog, pg_temp']"));
         Assert.Equal(0L, await Database.ScalarAsync<long>(
             "select count(*) from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = 'app' and has_function_privilege('public', p.oid, 'execute')"));
@@ -240,7 +240,7 @@ public class RowLevelSecurityTests(MigratedDatabase fixture) : IClassFixture<Mig
         using var db = OwnerContext.Create(source);
         var sealedColumns = db.Model.GetEntityTypes().SelectMany(e => e.GetProperties()
             .Where(p => (Nullable.GetUnderlyingType(p.ClrType) ?? p.ClrType) == typeof(Sealed)).Select(p => $"{e.GetTableName()}.{p.GetColumnName()}")).Order().ToList();
-        var fields = typeof(SealedFields).GetFields().Select(f => (string)f.GetValue(null)!).Order().ToList();
+        var fields = SealedColumn.All.Select(c => c.Field).Order().ToList();
         Assert.Equal(sealedColumns, fields);
         var classes = DataClasses.Rows.ToDictionary(r => $"{r.Table}.{r.Column}", r => r.Class);
         Assert.All(fields.Where(f => f != SealedFields.WeChatToken), f => Assert.Contains(classes[f], (string[])["personal", "sensitive", "minor"]));
