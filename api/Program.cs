@@ -1,4 +1,5 @@
 using Backend.Features.Admin;
+using Backend.Features.Audit;
 using Backend.Features.Bindings;
 using Backend.Features.Grid;
 using Backend.Features.Households;
@@ -36,6 +37,7 @@ api.MapWall();
 api.MapHouseholds();
 api.MapPhotos();
 api.MapReadings();
+api.MapAudit();
 api.MapNotices();
 
 app.MapLiveHub();

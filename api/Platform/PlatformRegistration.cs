@@ -102,6 +102,8 @@ internal static class PlatformRegistration
         services.AddSingleton<Tokens>();
         services.AddScoped<Cursors>();
         services.AddSingleton(_ => PolicyTable.Load());
+        // At once: a table with a hole stops the start.
+        services.AddSingleton(FieldRights.Load());
         services.AddHostedSingleton<RightsCache>();
         services.AddScoped<CurrentAccount>();
         services.AddScoped<IScopeSource>(s => s.GetRequiredService<CurrentAccount>());

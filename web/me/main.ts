@@ -24,7 +24,7 @@ function show(): void {
       h("li", line.isPhone ? "phone" : "",
         h("p", "who", line.who, line.role === "" ? null : h("span", "role", line.role)),
         h("p", "what", line.what, h("span", "why", line.why)),
-        h("p", "when", line.times.slice(0, 3).join("、"), line.times.length > 1 ? h("span", "times", `共${line.times.length}次`) : null))))));
+        h("p", "when", line.times.filter((time, i) => line.times.indexOf(time) === i).slice(0, 3).join("、"), line.times.length > 1 ? h("span", "times", `共${line.times.length}次`) : null))))));
   byId("days").replaceChildren(...days);
   more.hidden = next === null;
 }

@@ -29,7 +29,7 @@ internal sealed record DecisionSheet(
     internal sealed record FactLine(string Fact, string Name, string? Value, string Text, IReadOnlyList<Origin> Origins);
 
     /// <summary>A row behind a fact: what it is in Chinese, whom it speaks of, its date, when it was last seen to be so, and who said so.</summary>
-    internal sealed record Origin(Guid? Id, string Kind, string Text, Guid? SubjectId, DateOnly? Day, DateOnly? ObservedAt, ValueSource? Source, string? SourceText);
+    internal sealed record Origin(Guid? Id, string Kind, string? Tag, string Text, Guid? SubjectId, DateOnly? Day, DateOnly? ObservedAt, ValueSource? Source, string? SourceText);
 
     /// <summary>An asked fact without an answer: the person it concerns (null: the household) and the tag whose form field answers it.</summary>
     internal sealed record Open(string Fact, string Name, Guid? ResidentId, string Tag, string TagName);
@@ -46,6 +46,15 @@ internal sealed record DecisionSheet(
         [.. evaluation.Unknowns.DistinctBy(unknown => (unknown.SubjectId, unknown.Tag)).Select(unknown => new Open(
             unknown.Fact, FactTexts.Name(unknown.Fact), unknown.Subject == SubjectKind.Person ? unknown.SubjectId : null, unknown.Tag,
             catalogue.Find(unknown.Tag)?.Name ?? unknown.Tag))]);
+
+    /// <summary>The sheet for somebody who may not see every tag: a fact goes with the rows behind it, an open question with the tag that it asks for. What the rules said stays.</summary>
+    /// <param name="sees">Whether she may see a tag's value.</param>
+    /// <param name="asks">Whether she may know that a tag's value is missing.</param>
+    public DecisionSheet For(Func<string, bool> sees, Func<string, bool> asks) => this with
+    {
+        Reasons = [.. Reasons.Select(line => line with { Facts = [.. line.Facts.Where(fact => fact.Origins.All(o => o.Tag is null || sees(o.Tag)))] })],
+        Unknowns = [.. Unknowns.Where(unknown => asks(unknown.Tag))],
+    };
 
     /// <summary>The default Chinese titles of the colours (glossary.md section 2).</summary>
     public static string Title(Tier tier, TierState? state) => (tier, state) switch
@@ -64,7 +73,7 @@ internal sealed record DecisionSheet(
         : RuleTexts.Plain(evaluation.Reasons[0].Rule);
 
     private static Origin From(ValueRef row, TagCatalogue catalogue) => new(
-        row.Id, row.Kind,
+        row.Id, row.Kind, row.Tag,
         row.Kind switch
         {
             "tag_value" => catalogue.Find(row.Tag ?? "")?.Name ?? row.Tag ?? "",

@@ -21,7 +21,7 @@ internal static class ReadDecisionSheet
     /// <param name="RuleSet">Name of the rule set.</param>
     /// <param name="RuleSetHash">SHA-256 of it, lower-case hex.</param>
     /// <param name="Sentence">One plain Chinese sentence for the resident.</param>
-    /// <param name="Reasons">Every rule that fired, most severe first.</param>
+    /// <param name="Reasons">Every rule that fired, most severe first, each with those facts that the caller's role may see.</param>
     /// <param name="WayOut">未满足条件 for a milder tier.</param>
     /// <param name="Unknowns">Asked facts without an answer.</param>
     public sealed record Response(
@@ -58,15 +58,17 @@ internal static class ReadDecisionSheet
             .Refuses(Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed, Problems.NotFound);
 
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
-        Guid id, AppDataSource source, ReferenceData references, TierDesk desk, CurrentAccount me, AuditWriter audit, TimeProvider clock, CancellationToken cancellation)
+        Guid id, AppDataSource source, ReferenceData references, TierDesk desk, FieldRights fields, CurrentAccount me, AuditWriter audit, TimeProvider clock,
+        CancellationToken cancellation)
     {
         var reference = await references.ReadAsync(clock.Today(), cancellation);
         await using var reader = await ScopedCommands.ReadAsync(source, me.Current,
             [HouseholdRow.Command(id), audit.ReadCommand([id], foundIn: "households")], cancellation);
         if (await HouseholdRow.ReadAsync(reader.Rows, cancellation) is not { } household) return Problems.NotFound.Result();
 
+        var view = fields.Of(me.RolesOver(id, household.NodePath));
         // What holds today, not what was stored: dates move facts without anybody touching them.
-        var sheet = DecisionSheet.Of(desk.Look(household, desk.Open(household), reference).Evaluation, reference.Catalogue);
+        var sheet = DecisionSheet.Of(desk.Look(household, desk.Open(household), reference).Evaluation, reference.Catalogue).For(view.Sees, view.Asks);
         return TypedResults.Ok(new Response(
             id, household.Tier, DecisionSheet.Title(household.Tier, household.State), household.State, sheet.EngineTier, sheet.Day, sheet.RuleSet, sheet.RuleSetHash, sheet.Sentence,
             sheet.Reasons.Select(l => new Line(l.Rule, l.Tier, l.Text, l.Threshold,

@@ -75,6 +75,8 @@ internal static class ReadHousehold
             .WithDescription("一次返回该户的全部情况：成员（脱敏）、等级与依据、应访日、近期随访、在办措施、责任人和待补信息。")
             .Refuses(Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed, Problems.NotFound);
 
+    private const string BirthDate = "birth_date", Income = "net_income_per_capita";
+
     private const string People = """
         select r.id, r.name, m.is_head, r.phone, r.id_number, r.photo_id from memberships m join residents r on r.id = m.resident_id
         where m.household_id = @id and m.to_day is null order by m.is_head desc, r.id
@@ -114,8 +116,8 @@ internal static class ReadHousehold
         """;
 
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
-        Guid id, AppDataSource source, GridMap map, ReferenceData references, TierDesk desk, Vault vault, PhotoLinks photos, CurrentAccount me, AuditWriter audit,
-        TimeProvider clock, HttpContext http, CancellationToken cancellation)
+        Guid id, AppDataSource source, GridMap map, ReferenceData references, TierDesk desk, Vault vault, PhotoLinks photos, FieldRights fields, CurrentAccount me,
+        AuditWriter audit, TimeProvider clock, HttpContext http, CancellationToken cancellation)
     {
         var day = clock.Today();
         var grid = await map.ReadAsync(cancellation);
@@ -124,6 +126,7 @@ internal static class ReadHousehold
 
         var rows = reader.Rows;
         if (await HouseholdRow.ReadAsync(rows, cancellation) is not { } household) return Problems.NotFound.Result();
+        var view = fields.Of(me.RolesOver(id, household.NodePath));
         var snapshot = desk.Open(household);
         var reading = desk.Look(household, snapshot, reference);
 
@@ -133,10 +136,10 @@ internal static class ReadHousehold
         {
             var person = rows.GetGuid(0);
             people.Add(new Person(
-                person, rows.GetString(1), rows.GetBoolean(2), AgeOf(snapshot, person, day),
-                Opened(rows, 3, vault, SealedFields.ResidentPhone, person) is { } phone ? Masks.Phone(phone) : null,
-                Opened(rows, 4, vault, SealedFields.ResidentIdNumber, person) is { } number ? Masks.IdNumber(number) : null,
-                photos.To(rows.IsDBNull(5) ? null : rows.GetGuid(5), me.Id)));
+                person, rows.GetString(1), rows.GetBoolean(2), view.Sees(BirthDate) ? AgeOf(snapshot, person, day) : null,
+                view.Sees(IdentityFields.Phone) && Opened(rows, 3, vault, SealedFields.ResidentPhone, person) is { } phone ? Masks.Phone(phone) : null,
+                view.Sees(IdentityFields.IdNumber) && Opened(rows, 4, vault, SealedFields.ResidentIdNumber, person) is { } number ? Masks.IdNumber(number) : null,
+                photos.To(rows.IsDBNull(5) || !view.Sees(IdentityFields.Photo) ? null : rows.GetGuid(5), me.Id)));
         }
 
         await reader.NextResultAsync(cancellation);
@@ -160,9 +163,9 @@ internal static class ReadHousehold
             household.Tier, household.State, reading.Evaluation.EngineTier,
             reading.Evaluation.Reasons.Select(r => new ReasonLine(r.Rule, r.Tier, RuleTexts.Short(r.Rule))).ToList(),
             reading.Evaluation.Blockers.Select(b => new BlockerLine(b.Id, b.Missing)).ToList(),
-            IncomeOf(reading, reference.Rules.At(household.NodePath, day)), household.RegisterStatus, household.Occupancy, household.DueDay,
+            view.SeesBand(Income) ? IncomeOf(reading, reference.Rules.At(household.NodePath, day)) : "unknown", household.RegisterStatus, household.Occupancy, household.DueDay,
             people, visits, measures, leader,
-            reading.Facts.Unknowns.Select(u => new UnknownLine(u.Fact, u.Subject, u.SubjectId, u.Tag, reference.Catalogue.Find(u.Tag)?.Name ?? u.Tag)).ToList()));
+            reading.Facts.Unknowns.Where(u => view.Asks(u.Tag)).Select(u => new UnknownLine(u.Fact, u.Subject, u.SubjectId, u.Tag, reference.Catalogue.Find(u.Tag)?.Name ?? u.Tag)).ToList()));
     }
 
     /// <summary>All that the page reads, and its audit row last: one round trip whatever the household has.</summary>
@@ -178,7 +181,7 @@ internal static class ReadHousehold
 
     private static int? AgeOf(FactsSnapshot snapshot, Guid person, DateOnly day)
     {
-        var born = snapshot.Values.LastOrDefault(v => v.SubjectId == person && v.Tag == "birth_date")?.Value;
+        var born = snapshot.Values.LastOrDefault(v => v.SubjectId == person && v.Tag == BirthDate)?.Value;
         return DateOnly.TryParse(born, System.Globalization.CultureInfo.InvariantCulture, out var date) ? FactsMapping.Age(date, day) : null;
     }
 

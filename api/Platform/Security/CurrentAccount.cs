@@ -19,6 +19,10 @@ internal sealed class CurrentAccount : IScopeSource
     /// <summary>Her own household: nobody decides about it herself (AZ15).</summary>
     public bool LivesIn(Guid household) => Signed.Roles.Any(r => r.Role == Role.Resident && r.Homes.Contains(household));
 
+    /// <summary>By which of her roles that may do this operation she reaches a household: each brings its own field rights, and no other's (AZ10).</summary>
+    public IEnumerable<Role> RolesOver(Guid household, string nodePath) => Signed.Roles.Where(r => Roles.Contains(r.Role)
+        && (r.Homes.Contains(household) || r.Nodes.Any(n => Rights.IsWithin(nodePath, n.Path)))).Select(r => r.Role);
+
     public string Operation { get; private set; } = "";
 
     /// <summary>Roles held now that may do this operation.</summary>

@@ -92,6 +92,7 @@ internal static class PolicyRequests
         new("reviseFacts", TargetKind.Household) { Body = With(c => PolicyDistrict.Fact("household", c.Target.Id, "water_safe")), TakesRevision = true },
         new("revealPhone", TargetKind.Member) { Query = c => $"{c.District.MemberOf(c.Target)}/phone-reveals", Body = With(_ => new { purpose = "visit", justification = "约定上门时间" }) },
         new("listReadings", TargetKind.Nothing),
+        new("listAuditEntries", TargetKind.Nothing),
         new("readPhoto", TargetKind.Photo) { Query = LinkOf },
         new("readPhoto", TargetKind.Face) { Query = LinkOf },
 
