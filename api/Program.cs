@@ -4,6 +4,7 @@ using Backend.Features.Grid;
 using Backend.Features.Households;
 using Backend.Features.Notices;
 using Backend.Features.Photos;
+using Backend.Features.Privacy;
 using Backend.Features.Sessions;
 using Backend.Features.Tiers;
 using Backend.Features.Wall;
@@ -34,6 +35,7 @@ api.MapWall();
 api.MapHouseholds();
 api.MapPhotos();
 api.MapNotices();
+api.MapPrivacy();
 
 app.MapLiveHub();
 app.MapWallPage();
