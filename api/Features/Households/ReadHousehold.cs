@@ -76,7 +76,11 @@ internal static class ReadHousehold
             .Refuses(Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed, Problems.NotFound);
 
     private const string People = """
-        select r.id, r.name, m.is_head, r.phone, r.id_number, r.photo_id from memberships m join residents r on r.id = m.resident_id
+        select r.id, r.name, m.is_head, r.phone, r.id_number, r.photo_id,
+            case when r.phone is not null or r.photo_id is not null then array(
+                select distinct on (c.purpose) case when c.withdrawn then '' else c.purpose end from consents c
+                where c.resident_id = r.id and c.purpose in ('child_photo', 'child_contact') order by c.purpose, c.at desc, c.id desc) end
+        from memberships m join residents r on r.id = m.resident_id
         where m.household_id = @id and m.to_day is null order by m.is_head desc, r.id
         """;
 
@@ -132,11 +136,14 @@ internal static class ReadHousehold
         while (await rows.ReadAsync(cancellation))
         {
             var person = rows.GetGuid(0);
+            var age = AgeOf(snapshot, person, day);
+            // PD06: of a child under 14 neither contact nor photo without a guardian's consent.
+            bool IsShown(string purpose) => age is not < Guardianship.EndsAtAge || !rows.IsDBNull(6) && rows.GetFieldValue<string[]>(6).Contains(purpose);
             people.Add(new Person(
-                person, rows.GetString(1), rows.GetBoolean(2), AgeOf(snapshot, person, day),
-                Opened(rows, 3, vault, SealedFields.ResidentPhone, person) is { } phone ? Masks.Phone(phone) : null,
+                person, rows.GetString(1), rows.GetBoolean(2), age,
+                IsShown(Purpose.ChildContact) && Opened(rows, 3, vault, SealedFields.ResidentPhone, person) is { } phone ? Masks.Phone(phone) : null,
                 Opened(rows, 4, vault, SealedFields.ResidentIdNumber, person) is { } number ? Masks.IdNumber(number) : null,
-                photos.To(rows.IsDBNull(5) ? null : rows.GetGuid(5), me.Id)));
+                photos.To(rows.IsDBNull(5) || !IsShown(Purpose.ChildPhoto) ? null : rows.GetGuid(5), me.Id)));
         }
 
         await reader.NextResultAsync(cancellation);

@@ -65,11 +65,14 @@ begin
     perform app.rights_changed(array[new.account_id]);
     return null;
 end $$;
-revoke all on function app.speaks_for(date), app.forget_withdrawn(uuid, text[]), app.tell_consent() from public;
+revoke all on function app.speaks_for(date), app.forget_withdrawn(uuid, text[]) from public;
 grant execute on function app.speaks_for(date), app.forget_withdrawn(uuid, text[]) to backend_app;
 reset role;
 revoke create on schema app from backend_definer;
 create trigger rights_consent after insert on consents for each row when (new.purpose = 'privacy_notice') execute function app.tell_consent();
+set role backend_definer;
+revoke all on function app.tell_consent() from public;
+reset role;
 
 -- One's own word, for oneself or for a ward; whoever reaches the person may see whether there is one.
 create policy app_select on consents for select to backend_app using (
