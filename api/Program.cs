@@ -19,6 +19,7 @@ var builder = WebApplication.CreateBuilder(args);
 builder.AddPlatform();
 builder.Services.AddSingleton<CodesInUse>();
 builder.Services.AddHostedService<ReevaluateDueHouseholds>();
+builder.Services.AddHostedService<ForgetExpired>();
 builder.Services.AddWall();
 builder.Services.AddNotices(builder.Configuration);
 builder.Services.AddRealtime(builder.Configuration);

@@ -144,7 +144,7 @@ public sealed class ConsentsTests(MigratedDatabase fixture) : IClassFixture<Migr
         var (staff, mother) = (await SignInAsync("员工"), await SignInAsync("母亲"));
         await InviteAsync(staff, _child).RefusedAsync(422, "guardian_consent_missing");
         await InviteAsync(staff, _youth).OkAsync();
-        await ReviseAsync(staff, _child, "child_guardian", "other_relative").OkAsync();
+        await ReviseAsync(staff, _child, "child_guardian", "grandparent").OkAsync();
         await ReviseAsync(staff, _child, "left_behind_child", "true").RefusedAsync(422, "guardian_consent_missing");
         await ReviseAsync(staff, _youth, "left_behind_child", "true").OkAsync();
 
@@ -187,7 +187,7 @@ public sealed class ConsentsTests(MigratedDatabase fixture) : IClassFixture<Migr
     }
 
     private async Task<string?> PhotoOfAsync(SignedIn who) => (await who.GetAsync($"/api/v1/households/{_scene.Household(Door(1)).Id}").OkAsync())
-        .GetProperty("members").EnumerateArray().Single(m => m.GetProperty("id").GetGuid() == _child).GetProperty("photoUrl").GetString();
+        .GetProperty("people").EnumerateArray().Single(m => m.GetProperty("id").GetGuid() == _child).GetProperty("photoUrl").GetString();
 
     private string Door(int number) => $"{_scene.Top}-{number}";
 

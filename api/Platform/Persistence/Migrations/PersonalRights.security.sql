@@ -82,7 +82,7 @@ create policy app_insert on consents for insert to backend_app with check (
     and (resident_id is null or exists (select from app.speaks_for((at at time zone 'Asia/Shanghai')::date) s where s.resident_id = consents.resident_id)));
 create policy worker on consents for select to backend_worker using (true);
 grant select, insert on consents to backend_app;
-grant select (account_id, purpose, version) on consents to backend_worker;
+grant select on consents to backend_worker;
 
 -- Both live where the recorder reaches, and household and path are theirs.
 create policy app_insert on guardianships for insert to backend_app with check (
@@ -100,6 +100,108 @@ grant select, insert, update (state, agreed_by, decided_by, decided_at, answer) 
 -- What a person may see and copy of herself (PD08).
 create policy app_select on delivery_attempts for select to backend_app using (account_id = (select app.account()));
 grant select on delivery_attempts to backend_app;
+
+-- Retention (PD10): what the worker may delete, and no earlier than it is over.
+do $$
+declare t text;
+begin
+    foreach t in array array['invites', 'binding_requests', 'guardianships', 'rights_requests'] loop
+        execute format('create policy worker on %I to backend_worker using (true) with check (true)', t);
+    end loop;
+end $$;
+create policy worker_over on outbox_messages as restrictive for delete to backend_worker using (done_at is not null);
+create policy worker_over on rights_requests as restrictive for delete to backend_worker using (decided_at is not null);
+grant select (id, expires_at), delete on invites to backend_worker;
+grant select (id, requested_at), delete on binding_requests to backend_worker;
+grant select (id, to_day, recorded_at), delete on guardianships to backend_worker;
+grant select (id, decided_at), delete on rights_requests to backend_worker;
+grant delete on sessions, outbox_messages to backend_worker;
+
+-- Erasure (PD09): by the operator, as the worker, and only what two of the staff have granted.
+create policy definer_update on accounts for update to backend_definer using (true) with check (true);
+create policy definer_delete on sessions for delete to backend_definer using (true);
+do $$
+declare t text;
+begin
+    foreach t in array array['households', 'memberships', 'monthly_evaluations', 'measures', 'visits', 'idempotency_records', 'subscription_credits'] loop
+        execute format('create policy definer on %I to backend_definer using (true) with check (true)', t);
+    end loop;
+end $$;
+grant select (resident_id), update (name, resident_id, phone, disabled_at) on accounts to backend_definer;
+grant select (id, snapshot), update (snapshot, next_evaluation_on, revision) on households to backend_definer;
+grant select (revision) on households to backend_definer;
+grant select (household_id, resident_id, to_day), delete on memberships to backend_definer;
+grant select (household_id), delete on monthly_evaluations to backend_definer;
+grant select (id, household_id, outcome), update (outcome), delete on measures to backend_definer;
+grant select (id, household_id, note), update (note) on visits to backend_definer;
+grant select (household_id, evidence), update (evidence) on tag_values to backend_definer;
+grant select (name), delete on residents to backend_definer;
+grant select (household_id) on photos to backend_definer;
+grant select (account_id), delete on idempotency_records to backend_definer;
+grant select (account_id), delete on subscription_credits to backend_definer;
+grant delete on sessions, consents to backend_definer;
+grant select (id, resident_id, kind, state, agreed_by, decided_by) on rights_requests to backend_definer;
+grant create on schema app to backend_definer;
+set role backend_definer;
+-- The person of a granted deletion, once for each household whose snapshot may know her.
+create function app.erasure(request uuid) returns table (resident_id uuid, account_id uuid, name text, holds_post boolean, household_id uuid, is_left_empty boolean, snapshot bytea)
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    return query
+        select r.id, a.id, r.name::text,
+            exists (select from public.appointments p where p.account_id = a.id and coalesce(p.to_day, 'infinity') >= current_date)
+                or exists (select from public.stand_ins p where p.account_id = a.id and p.to_day >= current_date),
+            h.id, h.id = r.household_id and not exists (select from public.memberships o where o.household_id = h.id and o.to_day is null and o.resident_id <> r.id), h.snapshot
+        from public.rights_requests q join public.residents r on r.id = q.resident_id left join public.accounts a on a.resident_id = r.id
+        join public.households h on h.id = r.household_id or h.id in (select m.household_id from public.memberships m where m.resident_id = r.id)
+        where q.id = request and q.kind = 'delete' and q.state = 'granted' and q.agreed_by <> q.decided_by;
+end $$;
+-- Free texts of her households, which may name her.
+create function app.erasure_texts(request uuid) returns table (field text, id uuid, sealed bytea)
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    return query
+        with homes as (select e.household_id as home from app.erasure(request) e)
+        select 'visits.note', v.id, v.note from public.visits v where v.household_id in (select home from homes) and v.note is not null
+        union all select 'measures.outcome', m.id, m.outcome from public.measures m where m.household_id in (select home from homes) and m.outcome is not null
+        union all select 'tag_values.evidence', t.id, t.evidence from public.tag_values t where t.household_id in (select home from homes) and t.evidence is not null;
+end $$;
+-- Takes her out of everything but the audit, which keeps ids alone. Gives the photos whose files must go too.
+create function app.erase(request uuid, homes uuid[], snapshots bytea[], naming uuid[], moment timestamptz, today date) returns setof uuid
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    gone uuid;
+    account uuid;
+    emptied uuid[];
+begin
+    select e.resident_id, e.account_id, array_agg(e.household_id) filter (where e.is_left_empty) into gone, account, emptied
+        from app.erasure(request) e where not e.holds_post group by 1, 2;
+    if gone is null then raise exception 'no granted deletion'; end if;
+    update public.visits v set note = null where v.id = any (naming) or v.household_id = any (emptied);
+    update public.measures m set outcome = null where m.id = any (naming);
+    update public.tag_values t set evidence = null where t.id = any (naming);
+    delete from public.measures m where m.household_id = any (emptied);
+    delete from public.monthly_evaluations e where e.household_id = any (emptied);
+    delete from public.tag_values t where t.subject_id = gone or t.household_id = any (emptied);
+    update public.households h set snapshot = k.snapshot, next_evaluation_on = today, revision = h.revision + 1
+        from unnest(homes, snapshots) k (home, snapshot) where h.id = k.home;
+    return query delete from public.photos p where p.resident_id = gone or p.household_id = any (emptied) returning p.id;
+    if account is not null then
+        return query delete from public.account_photos p where p.account_id = account returning p.id;
+        delete from public.we_chat_identities i where i.account_id = account;
+        delete from public.sessions s where s.account_id = account;
+        delete from public.idempotency_records i where i.account_id = account;
+        delete from public.subscription_credits c where c.account_id = account;
+        delete from public.consents c where c.account_id = account and (c.resident_id is null or c.resident_id = gone);
+        update public.accounts a set name = '已注销', resident_id = null, phone = null, disabled_at = moment where a.id = account;
+    end if;
+    delete from public.memberships m where m.resident_id = gone;
+    delete from public.residents r where r.id = gone;
+end $$;
+revoke all on function app.erasure(uuid), app.erasure_texts(uuid), app.erase(uuid, uuid[], bytea[], uuid[], timestamptz, date) from public;
+grant execute on function app.erasure(uuid), app.erasure_texts(uuid), app.erase(uuid, uuid[], bytea[], uuid[], timestamptz, date) to backend_worker;
+reset role;
+revoke create on schema app from backend_definer;
 
 insert into purposes (code, name, basis, sensitive, of_child, content, position) values
 ('privacy_notice', '阅读隐私告知', 'statutory_duty', false, false, '记录您已阅读哪一版隐私告知。', 1),
