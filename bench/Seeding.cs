@@ -1,6 +1,7 @@
 using System.Reflection;
 using Backend.Domain.Accounts;
 using Backend.Domain.Grid;
+using Backend.Domain.Privacy;
 using Backend.Platform.Persistence;
 using Backend.Platform.Security;
 using Local;
@@ -90,6 +91,16 @@ internal sealed class Seeding(PostgresServer postgres, Secrets secrets, DateOnly
         var since = TimeProvider.System.GetUtcNow();
         var copy = new CopyWriter(db.Model, connection);
         await copy.WriteAsync(people.Select(p => new Account { Id = p.Account, Name = $"后台{p.Number + 1}", CreatedAt = since }), cancellation);
+        await copy.WriteAsync(people.Select(p => new Consent
+        {
+            Id = p.Account,
+            AccountId = p.Account,
+            Purpose = Purpose.Notice,
+            Version = 1,
+            Withdrawn = false,
+            At = since,
+            Channel = ConsentChannel.MiniProgram,
+        }), cancellation);
         await copy.WriteAsync(people.Select(p => new WeChatIdentity
         {
             Id = p.Identity,

@@ -80,6 +80,19 @@ internal static class DemoLoader
             EmploymentBound = i.EmploymentBound,
         }), cancellation);
 
+        // All of them have read the notice that the migration brings; the others do so at their first use.
+        await copy.WriteAsync(district.Accounts.Select(a => new Consent
+        {
+            Id = a.Id,
+            AccountId = a.Id,
+            ResidentId = a.ResidentId,
+            Purpose = Purpose.Notice,
+            Version = 1,
+            Withdrawn = false,
+            At = loaded,
+            Channel = ConsentChannel.MiniProgram,
+        }), cancellation);
+
         await copy.WriteAsync(district.AccountPhotos, cancellation);
 
         await copy.WriteAsync(homes.Select(h => new Household

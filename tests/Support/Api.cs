@@ -135,6 +135,14 @@ internal sealed record SignedIn(HttpClient Client, string AccessToken, string Re
 {
     public Task<HttpResponseMessage> GetAsync(string path) => Client.GetAsync(path);
 
+    /// <summary>She reads the privacy notice and says so.</summary>
+    public async Task<SignedIn> ReadNoticeAsync()
+    {
+        var version = (await GetAsync("/api/v1/privacy-notice").OkAsync()).GetProperty("noticeVersion").GetInt32();
+        await SendAsync(HttpMethod.Post, "/api/v1/me/consents", new { purpose = "privacy_notice", noticeVersion = version }).OkAsync();
+        return this;
+    }
+
     /// <summary>A change with a key of its own.</summary>
     public Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, object? body = null, string? key = null, string? ifMatch = null)
     {

@@ -175,6 +175,7 @@ internal sealed class LeadersScene : IAsyncDisposable
         Accounts[who] = account.Id;
         db.Add(account);
         foreach (var post in posts) db.Add(new Appointment { Id = Guid.CreateVersion7(), PostId = post.Id, AccountId = account.Id, FromDay = new DateOnly(2020, 1, 1) });
+        db.Add(new Consent { Id = Guid.CreateVersion7(), AccountId = account.Id, Purpose = Purpose.Notice, Version = 1, Withdrawn = false, At = Api.Noon, Channel = ConsentChannel.MiniProgram });
         if (!bound) return;
         var identity = Guid.CreateVersion7();
         db.Add(new WeChatIdentity

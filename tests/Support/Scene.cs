@@ -2,6 +2,7 @@ using Backend.Domain.Accounts;
 using Backend.Domain.Facts;
 using Backend.Domain.Grid;
 using Backend.Domain.Households;
+using Backend.Domain.Privacy;
 using Backend.Domain.Tags;
 using Backend.Domain.Tiers;
 using Backend.Domain.Visits;
@@ -118,6 +119,16 @@ internal sealed class Scene
             BoundAt = Before,
             EmploymentBound = true,
         });
+        _rows.Add(new Consent
+        {
+            Id = Guid.CreateVersion7(),
+            AccountId = account.Id,
+            Purpose = Purpose.Notice,
+            Version = 1,
+            Withdrawn = false,
+            At = Before,
+            Channel = ConsentChannel.MiniProgram,
+        });
         return account;
     }
 
@@ -221,6 +232,34 @@ internal sealed class Scene
             Version = 1,
         });
         return household;
+    }
+
+    /// <summary>One more member of a household, of whom nothing is known but the birth date.</summary>
+    public Guid Member(string door, string name, DateOnly birth, DateOnly day)
+    {
+        var (home, id, value) = (_households[door], Guid.CreateVersion7(), Guid.CreateVersion7());
+        var recorded = new DateTimeOffset(day.AddDays(-20).ToDateTime(TimeOnly.MinValue), TimeSpan.Zero);
+        var text = birth.ToString("yyyy-MM-dd", System.Globalization.CultureInfo.InvariantCulture);
+        var snapshot = FactsSnapshot.FromBytes(_vault.Open(SealedFields.FactsSnapshot, home.Id, home.Snapshot));
+        snapshot = snapshot.WithMembers([.. snapshot.Members, new SnapshotMember(id, IsHead: false, SharesIncome: true)], day)
+            .With(new OpenedValue(value, SubjectKind.Person, id, "birth_date", text, ValueSource.Visit, day.AddDays(-20), null, null, recorded), day);
+        home.Snapshot = _vault.Seal(SealedFields.FactsSnapshot, home.Id, snapshot.ToBytes());
+        _rows.Add(new Resident { Id = id, HouseholdId = home.Id, NodePath = home.NodePath, Name = name });
+        _rows.Add(new Membership { Id = Guid.CreateVersion7(), HouseholdId = home.Id, ResidentId = id, NodePath = home.NodePath, FromDay = home.RecordedOn });
+        _rows.Add(new TagValue
+        {
+            Id = value,
+            HouseholdId = home.Id,
+            NodePath = home.NodePath,
+            Subject = SubjectKind.Person,
+            SubjectId = id,
+            TagCode = "birth_date",
+            Value = _vault.Seal(SealedFields.TagValue, value, text),
+            Source = ValueSource.Visit,
+            ObservedAt = day.AddDays(-20),
+            RecordedAt = recorded,
+        });
+        return id;
     }
 
     public Scene Add(object row)

@@ -82,6 +82,17 @@ internal static class ReadTags
     /// <summary>True when a rule reads the tag; every other value never moves a tier and is not kept in the snapshot.</summary>
     public static bool TryGet(string code, out ReadTag tag) => s_byCode.TryGetValue(code, out tag);
 
+    /// <summary>
+    /// Tags of persons that a red rule reads (R3 to R7, facts.md): of a child under 14 they are recorded on a statutory basis, every other tag needs a guardian's
+    /// consent (PD06).
+    /// </summary>
+    public static bool IsReadByRedRule(string code) => TryGet(code, out var tag) && tag is ReadTag.BirthDate or ReadTag.MedicalSelfPaid12m
+        or ReadTag.EducationSelfPaid or ReadTag.MajorIllnessSince or ReadTag.Dropout or ReadTag.MedicalInsured or ReadTag.ChildGuardian or ReadTag.SelfCare
+        or ReadTag.Caregiver or ReadTag.HealthStatus or ReadTag.DisabilityGrade or ReadTag.LabourCapacity or ReadTag.SchoolStage or ReadTag.EmploymentStatus;
+
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<string> OfRedRules { get; } = [.. s_codes.Where(IsReadByRedRule)];
+
     /// <summary>Reported 12-month figures: they count until <c>validTo</c>, else for 365 days, and a repeated figure is a new one (facts.md rule 5).</summary>
     public static bool IsTwelveMonthFigure(ReadTag tag) => tag is ReadTag.RigidExpense or ReadTag.DisasterLoss or ReadTag.MedicalSelfPaid12m
         or ReadTag.EducationSelfPaid or ReadTag.TemporaryRelief12m or ReadTag.MonthsWorked12m;

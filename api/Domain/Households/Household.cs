@@ -91,6 +91,14 @@ internal sealed class Household
         return change;
     }
 
+    /// <summary>Takes a snapshot from which values were removed because nobody may keep them any longer (PD07, PD09). It decides nothing: the coming night looks again.</summary>
+    public void Forget(Sealed snapshot, DateOnly today)
+    {
+        Snapshot = snapshot;
+        NextEvaluationOn = today;
+        Revision++;
+    }
+
     public void ClearMessages()
     {
         _messages.Clear();

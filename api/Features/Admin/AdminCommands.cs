@@ -16,6 +16,7 @@ internal static class AdminCommands
         {
             EvaluateFile.Command(TimeProvider.System), MigrateDatabase.Command(configuration), VerifyAudit.Command(configuration),
             RotateKeys.Command(configuration), CheckConfig.Command(configuration),
+            ReportMinors.Command(configuration), ReportRetention.Command(configuration, TimeProvider.System), ErasePerson.Command(configuration, TimeProvider.System),
         };
         var invocation = new InvocationConfiguration();
         if (output is not null) invocation.Output = output;

@@ -1,4 +1,5 @@
 using Backend.Domain.Accounts;
+using Backend.Domain.Privacy;
 using Backend.Platform.Audit;
 using Backend.Platform.Errors;
 using Backend.Platform.OpenApi;
@@ -27,12 +28,15 @@ internal static class InviteResident
             .WithSummary("邀请居民绑定微信")
             .WithDescription("为负责范围内的居民生成一次性邀请，7 天内有效，只显示这一次；再次邀请会使之前的邀请失效。32 个字符，可直接作为小程序码的 scene。")
             .InOneTransaction()
-            .Refuses(Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed, Problems.NotFound);
+            .Refuses(Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed, Problems.NotFound, Problems.GuardianConsentMissing);
 
-    public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(Guid id, BackendDb db, CurrentAccount me, AuditWriter audit, CancellationToken cancellation)
+    public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
+        Guid id, BackendDb db, CurrentAccount me, Vault vault, AuditWriter audit, CancellationToken cancellation)
     {
         var resident = await db.Residents.AsNoTracking().SingleOrDefaultAsync(r => r.Id == id, cancellation);
         if (resident is null) return Problems.NotFound.Result();
+        // PD06: a child's WeChat identity is a contact of a child.
+        if (await db.IsChildAsync(vault, id, cancellation) && !await db.IsConsentedAsync(id, Purpose.ChildContact, cancellation)) return Problems.GuardianConsentMissing.Result("请先由监护人同意“儿童联系方式”。");
         await db.Invites.Where(i => i.ResidentId == id && i.UsedAt == null && i.RevokedAt == null).ExecuteUpdateAsync(i => i.SetProperty(x => x.RevokedAt, db.Now), cancellation);
 
         var token = Tokens.Random(InviteBytes);

@@ -78,7 +78,11 @@ internal static class ReadHousehold
     private const string BirthDate = "birth_date", Income = "net_income_per_capita";
 
     private const string People = """
-        select r.id, r.name, m.is_head, r.phone, r.id_number, r.photo_id from memberships m join residents r on r.id = m.resident_id
+        select r.id, r.name, m.is_head, r.phone, r.id_number, r.photo_id,
+            case when r.phone is not null or r.photo_id is not null then array(
+                select distinct on (c.purpose) case when c.withdrawn then '' else c.purpose end from consents c
+                where c.resident_id = r.id and c.purpose in ('child_photo', 'child_contact') order by c.purpose, c.at desc, c.id desc) end
+        from memberships m join residents r on r.id = m.resident_id
         where m.household_id = @id and m.to_day is null order by m.is_head desc, r.id
         """;
 
@@ -135,11 +139,14 @@ internal static class ReadHousehold
         while (await rows.ReadAsync(cancellation))
         {
             var person = rows.GetGuid(0);
+            var age = AgeOf(snapshot, person, day);
+            // PD06: of a child under 14 neither contact nor photo without a guardian's consent.
+            bool IsShown(string purpose) => age is not < Guardianship.EndsAtAge || !rows.IsDBNull(6) && rows.GetFieldValue<string[]>(6).Contains(purpose);
             people.Add(new Person(
-                person, rows.GetString(1), rows.GetBoolean(2), view.Sees(BirthDate) ? AgeOf(snapshot, person, day) : null,
-                view.Sees(IdentityFields.Phone) && Opened(rows, 3, vault, SealedFields.ResidentPhone, person) is { } phone ? Masks.Phone(phone) : null,
+                person, rows.GetString(1), rows.GetBoolean(2), view.Sees(BirthDate) ? age : null,
+                view.Sees(IdentityFields.Phone) && IsShown(Purpose.ChildContact) && Opened(rows, 3, vault, SealedFields.ResidentPhone, person) is { } phone ? Masks.Phone(phone) : null,
                 view.Sees(IdentityFields.IdNumber) && Opened(rows, 4, vault, SealedFields.ResidentIdNumber, person) is { } number ? Masks.IdNumber(number) : null,
-                photos.To(rows.IsDBNull(5) || !view.Sees(IdentityFields.Photo) ? null : rows.GetGuid(5), me.Id)));
+                photos.To(rows.IsDBNull(5) || !view.Sees(IdentityFields.Photo) || !IsShown(Purpose.ChildPhoto) ? null : rows.GetGuid(5), me.Id)));
         }
 
         await reader.NextResultAsync(cancellation);

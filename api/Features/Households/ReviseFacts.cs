@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using Backend.Domain.Facts;
 using Backend.Domain.Households;
+using Backend.Domain.Privacy;
 using Backend.Domain.Tags;
 using Backend.Domain.Tiers;
 using Backend.Platform;
@@ -62,7 +63,7 @@ internal static class ReviseFacts
             .WithDescription("登记带日期的标签值并立即定级；风险上升立即生效并通知网格长。需 If-Match（户的 ETag）与 Idempotency-Key。")
             .InOneTransaction()
             .Refuses(Problems.Invalid, Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed, Problems.NotFound,
-                Problems.VersionStale, Problems.ValueInvalid, Problems.IfMatchMissing);
+                Problems.VersionStale, Problems.ValueInvalid, Problems.GuardianConsentMissing, Problems.IfMatchMissing);
 
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
         Guid id, Request request, [FromHeader(Name = "If-Match")] string? ifMatch,
@@ -86,6 +87,12 @@ internal static class ReviseFacts
         var snapshot = desk.Open(household);
         var (values, errors) = Check(request, household, snapshot, reference.Catalogue, clock.Today(), db.Now);
         if (errors.Count > 0) return Problems.ValueInvalid.Result(errors);
+        // PD06: of a child under 14 only what a red rule reads rests on a duty by law.
+        foreach (var child in values.Where(v => v.Subject == SubjectKind.Person && !ReadTags.IsReadByRedRule(v.Tag)).Select(v => v.SubjectId).Distinct())
+        {
+            if (await db.IsChildAsync(vault, child, cancellation) && !await db.IsConsentedAsync(child, Purpose.ChildCare, cancellation))
+                return Problems.GuardianConsentMissing.Result("请先由监护人同意“儿童关爱”。");
+        }
 
         var late = values.Any(v => !snapshot.InOrder(v));
         foreach (var (value, input) in values.Zip(request.Values)) db.TagValues.Add(Row(value, input, household, me.Id, vault));

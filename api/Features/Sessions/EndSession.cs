@@ -16,6 +16,7 @@ internal static class EndSession
             .WithSummary("退出登录")
             .WithDescription("结束当前登录，续期凭证同时失效。")
             .InOneTransaction()
+            .BeforeNotice()
             .Refuses(Problems.NotSignedIn, Problems.SessionEnded);
 
     public static async Task<NoContent> Handle(BackendDb db, CurrentAccount me, RightsCache rights, AuditWriter audit, HttpContext http, CancellationToken cancellation)

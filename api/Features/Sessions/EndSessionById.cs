@@ -16,6 +16,7 @@ internal static class EndSessionById
             .WithSummary("结束一个登录")
             .WithDescription("结束本人的另一个登录，例如丢失的手机；其续期凭证同时失效。他人的登录与不存在的登录一样回答 404。")
             .InOneTransaction()
+            .BeforeNotice()
             .Refuses(Problems.NotSignedIn, Problems.SessionEnded, Problems.NotFound);
 
     public static async Task<Results<NoContent, ProblemHttpResult>> Handle(

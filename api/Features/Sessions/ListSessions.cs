@@ -29,6 +29,7 @@ internal static class ListSessions
             .WithSummary("我的登录")
             .WithDescription("本人仍有效的登录：手机和打开的监测屏，最近使用的在前。陌生的登录可以逐个结束。")
             .InOneTransaction()
+            .BeforeNotice()
             .Refuses(Problems.NotSignedIn, Problems.SessionEnded);
 
     public static async Task<Ok<Response>> Handle(BackendDb db, CurrentAccount me, CancellationToken cancellation) =>

@@ -25,6 +25,7 @@ internal static class ReadMe
             .WithSummary("我的账号")
             .WithDescription("姓名、角色、可见范围的顶层网格和本平台的文字设置。")
             .InOneTransaction()
+            .BeforeNotice()
             .Refuses(Problems.NotSignedIn, Problems.SessionEnded);
 
     public static async Task<Ok<Response>> Handle(BackendDb db, CurrentAccount me, CancellationToken cancellation)

@@ -43,6 +43,7 @@ internal static class Problems
     public static readonly Problem AccountNotBound = new(403, "account_not_bound", "该微信尚未绑定账号");
     public static readonly Problem BindingWaiting = new(403, "binding_waiting", "绑定申请正在等待确认");
     public static readonly Problem HighRiskUser = new(403, "wechat_high_risk", "微信暂时限制登录，请联系您的楼层长");
+    public static readonly Problem PrivacyNoticeRequired = new(403, "privacy_notice_required", "请先阅读隐私告知");
     public static readonly Problem OperationNotAllowed = new(403, "operation_not_allowed", "您的角色不能进行此操作");
     public static readonly Problem NotFound = new(404, "not_found", "没有找到，或不在您的可见范围内");
     public static readonly Problem MethodNotAllowed = new(405, "method_not_allowed", "不支持此请求方法");
@@ -58,6 +59,9 @@ internal static class Problems
     public static readonly Problem StandInNotAllowed = new(422, "stand_in_not_allowed", "不能这样代理");
     public static readonly Problem AppointmentNotAllowed = new(422, "appointment_not_allowed", "不能这样任免");
     public static readonly Problem InviteInvalid = new(422, "invite_invalid", "邀请无效、已使用或已过期");
+    public static readonly Problem NotWithdrawable = new(422, "not_withdrawable", "此用途依法定职责处理，不能撤回");
+    public static readonly Problem GuardianConsentMissing = new(422, "guardian_consent_missing", "未满十四周岁，需监护人同意");
+    public static readonly Problem GuardianshipNotAllowed = new(422, "guardianship_not_allowed", "不能这样登记监护关系");
     public static readonly Problem OwnHousehold = new(422, "own_household", "不能处理自己家的事项，请由他人处理");
     public static readonly Problem IfMatchMissing = new(428, "if_match_missing", "缺少 If-Match，请先读取最新内容");
     public static readonly Problem TooManyRequests = new(429, "too_many_requests", "操作过于频繁，请稍后再试");

@@ -70,6 +70,12 @@ internal sealed class PhotoStore(string? folder, Vault vault, ILogger<PhotoStore
         return (changed, remaining);
     }
 
+    /// <summary>Destroys the picture; one that is not there is no failure.</summary>
+    public void Delete(Guid photo)
+    {
+        if (folder is not null && File.Exists(FileOf(photo))) File.Delete(FileOf(photo));
+    }
+
     /// <summary>The last two digits choose one of 256 folders: the first ones of a version 7 id are its time.</summary>
     private string FileOf(Guid photo) => Path.Combine(folder!, photo.ToString("N")[^2..], photo.ToString("N"));
 }

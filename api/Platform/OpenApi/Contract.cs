@@ -80,6 +80,8 @@ internal sealed class PolicyInContract(PolicyTable policy) : IOperationFilter
         if (row.Key == KeyRule.Required) problems.AddRange([Problems.IdempotencyKeyMissing, Problems.RequestInFlight, Problems.IdempotencyKeyReused]);
         // Whoever is signed in may hold no role that allows it, or none at all.
         if (!row.Anonymous) problems.Add(Problems.OperationNotAllowed);
+        // Screens are nobody; every person reads the notice first.
+        if (!row.Anonymous && row.Roles.Values.Any(r => r != Relation.None) && !metadata.OfType<BeforeNoticeMetadata>().Any()) problems.Add(Problems.PrivacyNoticeRequired);
         if (operation.RequestBody is not null) problems.AddRange([Problems.MalformedBody, Problems.MediaTypeUnsupported]);
         // With a key even a body that nobody asked for is read: the same key with another one is another request.
         if (operation.RequestBody is not null || row.Key == KeyRule.Required) problems.Add(Problems.BodyTooLarge);

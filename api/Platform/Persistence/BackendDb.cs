@@ -54,6 +54,11 @@ internal sealed class BackendDb : DbContext
     public DbSet<Invite> Invites => Set<Invite>();
     public DbSet<BindingRequest> BindingRequests => Set<BindingRequest>();
     public DbSet<Reveal> Reveals => Set<Reveal>();
+    public DbSet<PrivacyNotice> PrivacyNotices => Set<PrivacyNotice>();
+    public DbSet<Purpose> Purposes => Set<Purpose>();
+    public DbSet<Consent> Consents => Set<Consent>();
+    public DbSet<Guardianship> Guardianships => Set<Guardianship>();
+    public DbSet<RightsRequest> RightsRequests => Set<RightsRequest>();
     public DbSet<Tag> Tags => Set<Tag>();
     public DbSet<Household> Households => Set<Household>();
     public DbSet<Resident> Residents => Set<Resident>();

@@ -58,7 +58,31 @@ internal sealed class Guard(RequestDelegate next, PolicyTable policy, RightsCach
             return;
         }
 
+        if (rights.AwaitsNotice && endpoint.Metadata.GetMetadata<BeforeNoticeMetadata>() is null)
+        {
+            // What is known may be older than her word, on another replica too.
+            cache.Forget(session);
+            if (await cache.OfAsync(session, http.RequestAborted) is not { AwaitsNotice: false })
+            {
+                await http.RequestServices.GetRequiredService<AuditWriter>().RefusalAsync(Problems.PrivacyNoticeRequired.Code, http.RequestAborted);
+                await Problems.PrivacyNoticeRequired.Result("请先阅读隐私告知并确认。").ExecuteAsync(http);
+                return;
+            }
+        }
+
         await next(http);
+    }
+}
+
+/// <summary>What a person may do before she has recorded that she read the privacy notice: see who she is, read it, say so, and use the rights that it tells of.</summary>
+internal sealed class BeforeNoticeMetadata;
+
+internal static class BeforeNoticeExtensions
+{
+    public static TBuilder BeforeNotice<TBuilder>(this TBuilder builder) where TBuilder : IEndpointConventionBuilder
+    {
+        builder.WithMetadata(new BeforeNoticeMetadata());
+        return builder;
     }
 }
 

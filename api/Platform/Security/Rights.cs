@@ -19,11 +19,16 @@ internal sealed record ReachNode(Guid Id, string Path);
 /// <param name="Kind">What kind of session.</param>
 /// <param name="DisplayNode">The one node of a display session.</param>
 /// <param name="Roles">Roles held today, each with its reach.</param>
+/// <param name="HasReadNotice">She has recorded that she read the privacy notice of this day.</param>
 /// <param name="ExpiresAt">The end of the session.</param>
 /// <param name="Midnight">The end of the Shanghai day for which this holds.</param>
 internal sealed record Rights(
-    Guid AccountId, Guid SessionId, SessionKind Kind, ReachNode? DisplayNode, IReadOnlyList<RoleReach> Roles, DateTimeOffset ExpiresAt, DateTimeOffset Midnight)
+    Guid AccountId, Guid SessionId, SessionKind Kind, ReachNode? DisplayNode, IReadOnlyList<RoleReach> Roles, bool HasReadNotice, DateTimeOffset ExpiresAt,
+    DateTimeOffset Midnight)
 {
+    /// <summary>A person who has yet to read the privacy notice; a screen is nobody.</summary>
+    public bool AwaitsNotice => !HasReadNotice && Kind is not (SessionKind.Display or SessionKind.Hall);
+
     /// <summary>Afterwards it must be read again.</summary>
     public DateTimeOffset Until => ExpiresAt < Midnight ? ExpiresAt : Midnight;
 
@@ -71,7 +76,9 @@ internal sealed class RightsCache(WorkerDataSource worker, TimeProvider clock, I
     private const long KeptChanges = 10_000;
 
     private const string Load = """
-        select s.id, s.account_id, s.kind, s.node_id, n.path::text, a.resident_id is not null, s.expires_at
+        select s.id, s.account_id, s.kind, s.node_id, n.path::text, a.resident_id is not null, s.expires_at,
+            coalesce((select exists (select from consents c where c.account_id = a.id and c.purpose = 'privacy_notice' and c.version = t.version)
+                from privacy_notices t where t.from_day <= @day order by t.from_day desc, t.version desc limit 1), true)
         from sessions s join accounts a on a.id = s.account_id left join grid_nodes n on n.id = s.node_id left join displays d on d.id = s.display_id
         where s.id = any(@sessions) and s.ended_at is null and s.expires_at > @now
             and case when s.display_id is null then a.disabled_at is null else d.revoked_at is null end;
@@ -265,10 +272,10 @@ internal sealed class RightsCache(WorkerDataSource worker, TimeProvider clock, I
         command.Parameters.Add(new NpgsqlParameter("now", NpgsqlDbType.TimestampTz) { Value = now });
         command.Parameters.Add(new NpgsqlParameter("day", NpgsqlDbType.Date) { Value = day });
         await using var reader = await command.ExecuteReaderAsync();
-        var found = new List<(Guid Session, Guid Account, SessionKind Kind, ReachNode? Node, bool Resident, DateTimeOffset ExpiresAt)>();
+        var found = new List<(Guid Session, Guid Account, SessionKind Kind, ReachNode? Node, bool Resident, DateTimeOffset ExpiresAt, bool HasReadNotice)>();
         while (await reader.ReadAsync())
             found.Add((reader.GetGuid(0), reader.GetGuid(1), SnakeCase.Parse<SessionKind>(reader.GetString(2)),
-                reader.IsDBNull(3) ? null : new ReachNode(reader.GetGuid(3), reader.GetString(4)), reader.GetBoolean(5), reader.GetFieldValue<DateTimeOffset>(6)));
+                reader.IsDBNull(3) ? null : new ReachNode(reader.GetGuid(3), reader.GetString(4)), reader.GetBoolean(5), reader.GetFieldValue<DateTimeOffset>(6), reader.GetBoolean(7)));
 
         await reader.NextResultAsync();
         var reaches = new Dictionary<(Guid Account, Role Role), (List<ReachNode> Nodes, List<Guid> Homes)>();
@@ -287,7 +294,7 @@ internal sealed class RightsCache(WorkerDataSource worker, TimeProvider clock, I
         {
             var roles = ofAccount[f.Account].ToList();
             if (f.Resident && !roles.Exists(r => r.Role == Role.Resident)) roles.Add(new RoleReach(Role.Resident, [], []));
-            return new Rights(f.Account, f.Session, f.Kind, f.Node, [.. roles.OrderBy(r => r.Role)], f.ExpiresAt, midnight);
+            return new Rights(f.Account, f.Session, f.Kind, f.Node, [.. roles.OrderBy(r => r.Role)], f.HasReadNotice, f.ExpiresAt, midnight);
         });
     }
 }

@@ -172,6 +172,9 @@ internal static class SealedFields
     public const string OpenId = "we_chat_identities.open_id";
     public const string BindingOpenId = "binding_tickets.open_id";
     public const string RequestedOpenId = "binding_requests.open_id";
+    public const string GuardianshipEvidence = "guardianships.evidence";
+    public const string RightsRequestContent = "rights_requests.content";
+    public const string RightsRequestAnswer = "rights_requests.answer";
     public const string ResidentIdNumber = "residents.id_number";
     public const string ResidentPhone = "residents.phone";
     public const string ResidentFormerAddress = "residents.former_address";

@@ -35,6 +35,7 @@ internal sealed class ContractScene : IAsyncDisposable
     ];
 
     private readonly TemporaryFolder _folder = new();
+    private readonly Dictionary<string, Guid> _children = [];
 
     private ContractScene(PostgresDatabase database) => Database = database;
 
@@ -96,11 +97,21 @@ internal sealed class ContractScene : IAsyncDisposable
         {
             var (bindingTicket, invite) = (await StrangerAsync(), await InviteAsync(staff, door));
             known.Add("", "residentId", $"{Scene.Head(door)}");
+            known.Add("", "residentId", $"{Child(door)}");
+            known.Add("", "guardianId", $"{Scene.Head(door)}");
             known.Add("", "bindingTicket", bindingTicket);
             known.Add("", "invite", invite);
         }
         foreach (var door in Enumerable.Range(1, 9).Select(Door)) known.AddLink($"/api/v1/households/{Scene.Household(door).Id}/residents/{Scene.Head(door)}/phone-reveals");
         foreach (var number in Enumerable.Range(1, 40)) known.Add("", "nodeCode", $"new_{number}");
+        foreach (var purpose in (string[])["privacy_notice", "household_care", "own_photo"]) known.Add("", "purpose", purpose);
+        var resident = await SignInAsync("居民");
+        for (var i = 0; i < 12; i++)
+        {
+            known.Add("", "rightsRequestId", await RightsRequestAsync(resident));
+            known.Add("", "guardianshipId", await GuardianshipAsync(staff, Door(2 + i % 8)));
+        }
+
         // These are dismissed again; whoever sends requests keeps her post.
         var community = await SignInAsync("社区");
         foreach (var (floor, day) in from floor in Enumerable.Range(3, 4) from day in Enumerable.Range(200, 5) select (floor, PostgresFixture.DemoDay.AddDays(day)))
@@ -117,6 +128,15 @@ internal sealed class ContractScene : IAsyncDisposable
         known.Add("", "layoutVersion", (await wall.Content.ReadAsStringAsync()).Split(' ')[1]);
         return known;
     }
+
+    /// <summary>The child of the household behind a door, from the second to the ninth.</summary>
+    public Guid Child(string door) => _children[door];
+
+    public async Task<string> GuardianshipAsync(SignedIn staff, string door) => (await staff.SendAsync(
+        HttpMethod.Post, $"/api/v1/residents/{Child(door)}/guardianships", new { guardianId = Scene.Head(door), evidence = "户口簿" }).OkAsync()).GetProperty("id").GetString()!;
+
+    public static async Task<string> RightsRequestAsync(SignedIn resident) =>
+        (await resident.SendAsync(HttpMethod.Post, "/api/v1/rights-requests", new { kind = "explain", content = "请说明" }).OkAsync()).GetProperty("id").GetString()!;
 
     /// <summary>The binding ticket of somebody whom nobody has bound.</summary>
     public async Task<string> StrangerAsync()
@@ -171,6 +191,7 @@ internal sealed class ContractScene : IAsyncDisposable
         for (var seat = 0; seat < 16; seat++) Scene.Vacant(Role.FloorLeader, $"s.c.a.b.f{3 + seat % 4}");
         foreach (var empty in (string[])["b.f7", "b.f8", "b.f9", "b2"]) Scene.Place($"s.c.a.{empty}");
         for (var i = 1; i <= 12; i++) Scene.Home(i <= 9 ? $"s.c.a.b.f{(i - 1) / 3 + 1}" : "s.d.a.b.f1", Door(i), PostgresFixture.DemoDay);
+        for (var i = 2; i <= 9; i++) _children[Door(i)] = Scene.Member(Door(i), $"儿童{i}", PostgresFixture.DemoDay.AddYears(-9), PostgresFixture.DemoDay);
         var (photo, leader) = (Guid.CreateVersion7(), Guid.CreateVersion7());
         var home = Scene.Household(Door(1));
         Scene.Add(new Photo { Id = photo, HouseholdId = home.Id, NodePath = home.NodePath, ContentType = "image/png", Width = 160, Height = 160, TakenAt = Api.Noon });

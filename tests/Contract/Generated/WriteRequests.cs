@@ -22,7 +22,7 @@ internal sealed class WriteRequests : IDisposable
     public static async Task<WriteRequests> OfAsync(ContractScene scene)
     {
         var writes = new WriteRequests(scene);
-        foreach (var who in (string[])["员工", "楼层长", "社区"]) writes._people[who] = await scene.SignInAsync(who);
+        foreach (var who in (string[])["员工", "楼层长", "社区", "居民"]) writes._people[who] = await scene.SignInAsync(who);
         var staff = writes._people["员工"];
         var community = scene.Scene.Node("s.c").Id;
         async Task<string> MakeAsync(string path, object body) => (await staff.SendAsync(HttpMethod.Post, path, body).OkAsync()).GetProperty("id").GetString()!;
@@ -55,6 +55,12 @@ internal sealed class WriteRequests : IDisposable
         {
             values = new[] { new { subject = "household", subjectId = home, tag = "last_major_event", value = "illness", observedAt = PostgresFixture.DemoDay } },
         }, "\"1\"");
+        writes.Add("recordConsent", "员工", "POST", "/me/consents", new { purpose = "household_care", noticeVersion = 1 });
+        writes.Add("withdrawConsent", "员工", "POST", "/me/consents/withdrawals", new { purpose = "own_photo" });
+        writes.Add("fileRightsRequest", "居民", "POST", "/rights-requests", new { kind = "explain", content = "请说明" });
+        writes.Add("decideRightsRequest", "员工", "POST", $"/rights-requests/{await ContractScene.RightsRequestAsync(writes._people["居民"])}/decision", new { granted = true, answer = "已说明" });
+        writes.Add("recordGuardianship", "员工", "POST", $"/residents/{scene.Child(scene.Door(2))}/guardianships", new { guardianId = scene.Scene.Head(scene.Door(2)), evidence = "户口簿" });
+        writes.Add("endGuardianship", "员工", "DELETE", $"/guardianships/{await scene.GuardianshipAsync(staff, scene.Door(3))}");
         writes.Add("recordWeChatConsents", "员工", "POST", "/me/wechat-consents", new { results = new[] { new { templateId = WeChatStub.SubscribeTemplate, result = "accept" } } });
         var notices = (await writes._people["楼层长"].GetAsync("/api/v1/notices").OkAsync()).GetProperty("items");
         writes.Add("readNotice", "楼层长", "POST", $"/notices/{notices[0].GetProperty("id").GetString()}/read");

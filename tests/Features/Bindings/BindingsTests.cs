@@ -46,7 +46,7 @@ public sealed class BindingsTests(MigratedDatabase fixture) : IClassFixture<Migr
         Assert.Equal(("户主101", "101", false), (waiting.GetProperty("residentName").GetString(), waiting.GetProperty("door").GetString(), waiting.GetProperty("rebinds").GetBoolean()));
         await leader.SendAsync(HttpMethod.Post, $"/api/v1/binding-requests/{waiting.GetProperty("id").GetGuid()}/approval").OkAsync();
 
-        var resident = await _api.SignInAsync(openId);
+        var resident = await (await _api.SignInAsync(openId)).ReadNoticeAsync();
         await resident.GetAsync($"/api/v1/households/{_scene.Household("101").Id}").OkAsync();
         await resident.GetAsync($"/api/v1/households/{_scene.Household("102").Id}").RefusedAsync(404, "not_found");
         Assert.Equal("户主101", (await resident.GetAsync("/api/v1/me").OkAsync()).GetProperty("name").GetString());

@@ -115,7 +115,7 @@ public sealed class PolicyDistrict : IAsyncLifetime
         foreach (var photo in targets.Where(t => t.Kind is TargetKind.Photo or TargetKind.Face)) await store.WriteAsync(photo.Id, "a picture"u8.ToArray(), default);
         Everybody = [new Caller("anonymous"), .. await OpenAsync([.. _people.Select(p => new Caller(p, _scene.Account(p).Id)), .. _screens])];
         Chosen = [.. Everybody.Where(c => c.Account is null || c.Kind != SessionKind.WeChat || _chosen.Contains(c.Name))];
-        var never = ((TargetKind[])[TargetKind.Appointment, TargetKind.Resident, TargetKind.BindingRequest]).Select(k => new Target(k, Guid.CreateVersion7(), Gone: true));
+        var never = ((TargetKind[])[TargetKind.Appointment, TargetKind.Resident, TargetKind.BindingRequest, TargetKind.Child, TargetKind.Guardianship, TargetKind.RightsRequest]).Select(k => new Target(k, Guid.CreateVersion7(), Gone: true));
         Targets = targets.Concat(never).Concat(_gone.SelectMany(GoneTargets)).Concat(Everybody.Where(c => c is { Account: not null, Kind: SessionKind.WeChat })
             .Select(c => new Target(TargetKind.Session, c.Session!.Value, Account: c.Account))).ToLookup(t => t.Kind);
         await ReadContractAsync();
@@ -196,6 +196,14 @@ public sealed class PolicyDistrict : IAsyncLifetime
                 db.Add(invite);
                 db.Add(RequestBy(id, invite));
                 break;
+            case TargetKind.Guardianship:
+                var acts = await db.Guardianships.AsNoTracking().SingleAsync(g => g.Id == target.Id);
+                db.Add(GuardianshipOf(id, await db.Residents.AsNoTracking().SingleAsync(r => r.Id == acts.WardId), acts.GuardianId));
+                break;
+            case TargetKind.RightsRequest:
+                var filed = await db.RightsRequests.AsNoTracking().SingleAsync(r => r.Id == target.Id);
+                db.Add(RightsRequestOf(id, await db.Residents.AsNoTracking().SingleAsync(r => r.Id == filed.ResidentId)));
+                break;
             case TargetKind.Display:
                 db.Add(DisplayOn(id, await db.GridNodes.AsNoTracking().SingleAsync(n => n.Id == target.Node)));
                 break;
@@ -234,7 +242,8 @@ public sealed class PolicyDistrict : IAsyncLifetime
         var (bindingTicket, invite) = ($"{Guid.CreateVersion7()}", $"{Guid.CreateVersion7()}");
         await using var db = OwnerContext.Create(_superuser);
         var door = $"{Floors[0]}-3";
-        db.Add(InviteOf(await db.Residents.AsNoTracking().SingleAsync(r => r.HouseholdId == _scene.Household(door).Id), invite));
+        var head = _scene.Head(door);
+        db.Add(InviteOf(await db.Residents.AsNoTracking().SingleAsync(r => r.Id == head), invite));
         var id = Guid.CreateVersion7();
         db.Add(new BindingTicket
         {
@@ -270,6 +279,37 @@ public sealed class PolicyDistrict : IAsyncLifetime
         Path = $"{above.Path}.n{id:N}",
         RootId = above.RootId ?? id,
     };
+
+    private Guardianship GuardianshipOf(Guid id, Resident ward, Guid guardian) => new()
+    {
+        Id = id,
+        GuardianId = guardian,
+        WardId = ward.Id,
+        HouseholdId = ward.HouseholdId,
+        NodePath = ward.NodePath,
+        FromDay = Day,
+        ToDay = Day.AddYears(4),
+        Evidence = Vault.Seal(SealedFields.GuardianshipEvidence, id, "户口簿"),
+        RecordedBy = _scene.Account("staff").Id,
+        RecordedAt = Api.Noon,
+    };
+
+    private RightsRequest RightsRequestOf(Guid id, Resident about) => new()
+    {
+        Id = id,
+        AccountId = _scene.Account("named long before").Id,
+        ResidentId = about.Id,
+        HouseholdId = about.HouseholdId,
+        NodePath = about.NodePath,
+        Kind = RightsRequestKind.Explain,
+        Content = Vault.Seal(SealedFields.RightsRequestContent, id, "请说明"),
+        RequestedAt = Api.Noon,
+        DueDay = Day.AddDays(21),
+    };
+
+    /// <summary>An adult of the child's household.</summary>
+    internal async Task<Guid> GuardianOfAsync(Target child) => await _database.ScalarAsync<Guid>(
+        "select resident_id from memberships where household_id = $1 and to_day is null and is_head", child.Household ?? Guid.Empty);
 
     private static BindingRequest RequestBy(Guid id, Invite invite) => new()
     {
@@ -321,7 +361,10 @@ public sealed class PolicyDistrict : IAsyncLifetime
     private void Settle()
     {
         foreach (var floor in Floors)
+        {
             foreach (var number in (int[])[1, 2, 3]) _scene.Home(floor, $"{floor}-{number}", Day);
+            _scene.Member($"{floor}-3", "儿童", Day.AddYears(-9), Day);
+        }
 
         foreach (var branch in Branches) _scene.Place(branch);
         var nodes = Floors.SelectMany(f => f.Split('.').Select((_, i) => string.Join('.', f.Split('.')[..(i + 1)]))).Append("").Distinct().ToList();
@@ -507,9 +550,13 @@ public sealed class PolicyDistrict : IAsyncLifetime
         {
             foreach (var door in Floors.Select(f => $"{f}-3"))
             {
-                var invite = InviteOf(await db.Residents.AsNoTracking().SingleAsync(r => r.HouseholdId == _scene.Household(door).Id), door);
+                var (head, home) = (_scene.Head(door), _scene.Household(door).Id);
+                var invite = InviteOf(await db.Residents.AsNoTracking().SingleAsync(r => r.Id == head), door);
                 db.Add(invite);
                 db.Add(RequestBy(Guid.CreateVersion7(), invite));
+                var child = await db.Residents.AsNoTracking().SingleAsync(r => r.HouseholdId == home && r.Id != head);
+                db.Add(GuardianshipOf(Guid.CreateVersion7(), child, head));
+                db.Add(RightsRequestOf(Guid.CreateVersion7(), child));
             }
 
             await db.SaveChangesAsync();
@@ -543,8 +590,12 @@ public sealed class PolicyDistrict : IAsyncLifetime
                 where {IsNearFamilies} and not exists (select from appointments a where a.post_id = p.id and a.from_day < $2 and coalesce(a.to_day, $1) >= $1)
             union all select 'Appointment', a.id, p.node_id, null, null, a.to_day < $1 from appointments a join posts p on p.id = a.post_id
                 where {IsNearFamilies} and (a.to_day < $1 or a.from_day = $2)
-            union all select 'Resident', id, (select node_id from households h where h.id = household_id), household_id, null, false from residents where not exists (select from invites i where i.resident_id = residents.id)
             union all select 'Member', h.id, h.node_id, h.id, null, false from households h where exists (select from memberships m where m.household_id = h.id and m.to_day is null and m.is_head)
+            union all select 'Resident', id, (select node_id from households h where h.id = household_id), household_id, null, false from residents 
+                where name <> '儿童' and not exists (select from invites i where i.resident_id = residents.id)
+            union all select 'Child', r.id, h.node_id, h.id, null, false from residents r join households h on h.id = r.household_id where r.name = '儿童'
+            union all select 'Guardianship', g.id, h.node_id, h.id, null, false from guardianships g join households h on h.id = g.household_id
+            union all select 'RightsRequest', q.id, h.node_id, h.id, null, false from rights_requests q join households h on h.id = q.household_id
             union all select 'BindingRequest', b.id, h.node_id, h.id, null, false from binding_requests b join households h on h.id = b.household_id
             union all select 'StandIn', s.id, p.node_id, null, null, s.to_day < $1 from stand_ins s join posts p on p.id = s.post_id where s.to_day < $1 or s.from_day = $2
             union all select 'Display', id, node_id, null, null, revoked_at is not null from displays

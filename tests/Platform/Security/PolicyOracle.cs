@@ -27,6 +27,10 @@ internal enum TargetKind
     Member,
     /// <summary>Somebody who has shown a resident's invite and waits.</summary>
     BindingRequest,
+    /// <summary>A child under 14.</summary>
+    Child,
+    Guardianship,
+    RightsRequest,
     Display,
     Session,
     Notice,

@@ -100,6 +100,17 @@ internal static class PolicyRequests
         new("readNotice", TargetKind.Notice),
         new("acknowledgeNotice", TargetKind.Alarm),
         new("readWeChatConsents", TargetKind.Nothing),
+        new("readPrivacyNotice", TargetKind.Nothing) { IsUnaudited = true },
+        new("listConsents", TargetKind.Nothing),
+        new("recordConsent", TargetKind.Nothing) { Body = With(_ => new { purpose = "privacy_notice", noticeVersion = 1 }) },
+        new("withdrawConsent", TargetKind.Nothing) { Body = With(_ => new { purpose = "own_photo" }) },
+        new("readMyData", TargetKind.Nothing),
+        new("fileRightsRequest", TargetKind.Nothing) { Body = With(_ => new { kind = "explain", content = "请说明" }) },
+        new("listRightsRequests", TargetKind.Nothing),
+        new("decideRightsRequest", TargetKind.RightsRequest) { Body = With(_ => new { granted = true, answer = "已说明" }) },
+        new("listGuardianships", TargetKind.Household),
+        new("recordGuardianship", TargetKind.Child) { Body = async c => new { guardianId = await c.District.GuardianOfAsync(c.Target), evidence = "户口簿" } },
+        new("endGuardianship", TargetKind.Guardianship),
         new("recordWeChatConsents", TargetKind.Nothing) { Body = With(_ => new { results = new[] { new { templateId = WeChatStub.SubscribeTemplate, result = "accept" } } }) },
     ];
 
