@@ -12,7 +12,7 @@ internal static class AdminCommands
     /// <returns>The exit code of the process.</returns>
     public static Task<int> RunAsync(string[] args, TextWriter? output = null, TextWriter? error = null, IConfiguration? configuration = null, CancellationToken cancellation = default)
     {
-        var root = new RootCommand("智慧社区精准服务后端：运维命令") { EvaluateFile.Command(TimeProvider.System), MigrateDatabase.Command(configuration), VerifyAudit.Command(configuration) };
+        var root = new RootCommand("智慧社区精准服务后端：运维命令") { EvaluateFile.Command(TimeProvider.System), MigrateDatabase.Command(configuration), CreateUser.Command(configuration), InviteUser.Command(configuration), VerifyAudit.Command(configuration) };
         var invocation = new InvocationConfiguration();
         if (output is not null) invocation.Output = output;
         if (error is not null) invocation.Error = error;

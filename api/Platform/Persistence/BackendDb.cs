@@ -53,6 +53,10 @@ internal sealed class BackendDb : DbContext
     public DbSet<BindingTicket> BindingTickets => Set<BindingTicket>();
     public DbSet<Invite> Invites => Set<Invite>();
     public DbSet<BindingRequest> BindingRequests => Set<BindingRequest>();
+    public DbSet<StaffCredential> StaffCredentials => Set<StaffCredential>();
+    public DbSet<StaffDevice> StaffDevices => Set<StaffDevice>();
+    public DbSet<StaffInvitation> StaffInvitations => Set<StaffInvitation>();
+    public DbSet<StaffProposal> StaffProposals => Set<StaffProposal>();
     public DbSet<Tag> Tags => Set<Tag>();
     public DbSet<Household> Households => Set<Household>();
     public DbSet<Resident> Residents => Set<Resident>();

@@ -146,5 +146,6 @@ internal static class SealedFields
     public const string TierEvidence = "tier_changes.evidence";
     public const string VisitNote = "visits.note";
     public const string WeChatToken = "we_chat_tokens.token";
+    public const string StaffTotp = "staff_credentials.totp";
     public const string IdempotencyAnswer = "idempotency_records.answer";
 }

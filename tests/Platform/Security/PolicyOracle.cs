@@ -23,6 +23,12 @@ internal enum TargetKind
     Resident,
     /// <summary>Somebody who has shown a resident's invite and waits.</summary>
     BindingRequest,
+    /// <summary>Somebody whom the security administration looks after.</summary>
+    Account,
+    /// <summary>A post of staff or administration that nobody holds.</summary>
+    StaffPost,
+    StaffProposal,
+    StaffAppointment,
     Display,
     Session,
     Notice,
