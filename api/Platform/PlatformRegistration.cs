@@ -100,6 +100,8 @@ internal static class PlatformRegistration
         services.AddSingleton(_ => new Vault((configuration.GetSection("Vault").Get<VaultOptions>() ?? new VaultOptions()).Checked()));
         services.AddSingleton(_ => (configuration.GetSection("Tokens").Get<TokenOptions>() ?? new TokenOptions()).Checked());
         services.AddSingleton<Tokens>();
+        services.AddSingleton<Passwords>();
+        services.AddSingleton<SecondFactors>();
         services.AddScoped<Cursors>();
         services.AddSingleton(_ => PolicyTable.Load());
         // At once: a table with a hole stops the start.

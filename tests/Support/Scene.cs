@@ -100,6 +100,17 @@ internal sealed class Scene
     /// <summary>Adds a leader post that nobody holds.</summary>
     public Scene Vacant(Role role, string path) => Person("", role, path, leads: true, holds: false);
 
+    public string UserNameOf(string name) => $"{Top}.{_accounts[name].Id.ToString("N")[20..]}";
+
+    /// <summary>Lets somebody sign in at a browser too (<see cref="StaffFactors"/>).</summary>
+    public Scene AtBrowser(string name)
+    {
+        var account = Known(name);
+        account.UserName = UserNameOf(name);
+        _rows.Add(StaffFactors.Of(account.Id, _vault));
+        return this;
+    }
+
     /// <summary>Adds a person without any post.</summary>
     public Account Known(string name)
     {

@@ -8,6 +8,8 @@ internal sealed class Account
 {
     public required Guid Id { get; init; }
     public required string Name { get; set; }
+    /// <summary>By which she signs in at a browser; only of staff.</summary>
+    public string? UserName { get; set; }
     public Guid? ResidentId { get; set; }
     public Sealed? Phone { get; set; }
     public DateTimeOffset CreatedAt { get; init; }
@@ -44,6 +46,8 @@ public enum SessionKind
     /// <summary>A mini-program session: access token and rotating refresh token.</summary>
     [JsonStringEnumMemberName("wechat")]
     WeChat,
+    /// <summary>A member of staff at a browser, signed in with two factors: as a mini-program session, but 12 hours, 30 minutes idle.</summary>
+    Console,
     /// <summary>A browser wall of a member of staff: cookie, one node, 12 hours.</summary>
     Display,
     /// <summary>A registered display in a public hall: cookie, counts of one node, 90 days from its last use.</summary>
@@ -51,7 +55,7 @@ public enum SessionKind
 }
 
 /// <summary>
-/// One sign-in. For <c>WeChat</c> it is a refresh token family: only hashes are stored; the successor of a token is derived from it,
+/// One sign-in. For <c>WeChat</c> and <c>Console</c> it is a refresh token family: only hashes are stored; the successor of a token is derived from it,
 /// so that a lost answer can be repeated without keeping any token (ID04).
 /// </summary>
 internal sealed class Session
@@ -66,6 +70,8 @@ internal sealed class Session
     public DateTimeOffset LastUsedAt { get; set; }
     public DateTimeOffset ExpiresAt { get; set; }
     public DateTimeOffset? EndedAt { get; set; }
+    /// <summary>When its holder last showed a second factor (ID08).</summary>
+    public DateTimeOffset? SteppedUpAt { get; set; }
     public Guid? NodeId { get; init; }
     public Guid? DisplayId { get; init; }
 }

@@ -31,6 +31,9 @@ internal sealed class Post
 
     /// <summary>A post of those who visit families: given, stood in for and taken back within the grid, without a second person (AZ15).</summary>
     public bool IsNearFamilies => Role is Role.FloorLeader or Role.BuildingLeader or Role.AreaLeader;
+
+    /// <summary>One of the three administrations (系统、安全、审计), of which nobody holds two.</summary>
+    public bool IsAdministration => Role is Role.SystemAdmin or Role.SecurityAdmin or Role.AuditAdmin;
 }
 
 /// <summary>任职: an account holds a post from a day to a day (inclusive; no end is null).</summary>
@@ -41,6 +44,26 @@ internal sealed class Appointment
     public required Guid AccountId { get; init; }
     public required DateOnly FromDay { get; init; }
     public DateOnly? ToDay { get; set; }
+}
+
+/// <summary>
+/// 任职提议: one security administrator proposes who shall hold a post of staff, another decides (AZ15). Approved, it is the appointment of the same id.
+/// </summary>
+internal sealed class StaffProposal
+{
+    /// <summary>Nobody decides about what was proposed longer ago.</summary>
+    public static readonly TimeSpan Lifetime = TimeSpan.FromDays(7);
+
+    public required Guid Id { get; init; }
+    public required Guid PostId { get; init; }
+    public required Guid AccountId { get; init; }
+    public required DateOnly FromDay { get; init; }
+    public DateOnly? ToDay { get; init; }
+    public required Guid ProposedBy { get; init; }
+    public required DateTimeOffset ProposedAt { get; init; }
+    public DateTimeOffset? DecidedAt { get; set; }
+    public Guid? DecidedBy { get; set; }
+    public bool? IsApproved { get; set; }
 }
 
 internal static class AppointmentDays

@@ -14,9 +14,9 @@ internal static class AdminCommands
     {
         var root = new RootCommand("智慧社区精准服务后端：运维命令")
         {
-            EvaluateFile.Command(TimeProvider.System), MigrateDatabase.Command(configuration), VerifyAudit.Command(configuration),
-            RotateKeys.Command(configuration), CheckConfig.Command(configuration),
-            ReportMinors.Command(configuration), ReportRetention.Command(configuration, TimeProvider.System), ErasePerson.Command(configuration, TimeProvider.System),
+            EvaluateFile.Command(TimeProvider.System), MigrateDatabase.Command(configuration), CreateUser.Command(configuration), InviteUser.Command(configuration),
+            CheckConfig.Command(configuration), VerifyAudit.Command(configuration), RotateKeys.Command(configuration),
+            ErasePerson.Command(configuration, TimeProvider.System), ReportMinors.Command(configuration), ReportRetention.Command(configuration, TimeProvider.System),
         };
         var invocation = new InvocationConfiguration();
         if (output is not null) invocation.Output = output;

@@ -36,7 +36,7 @@ internal static class CreateTicket
             if (request.NodeId is not { } node)
                 return Problems.Invalid.Result(new Dictionary<string, string[]> { ["nodeId"] = ["请说明监测屏的网格"] });
             // A display opens no further display, and shows only what its maker may see as a wall.
-            if (me.Rights.Kind != SessionKind.WeChat) return Problems.OperationNotAllowed.Result();
+            if (me.Rights.Kind is SessionKind.Display or SessionKind.Hall) return Problems.OperationNotAllowed.Result();
             var walls = me.Rights.ScopeOf(policy.Find("readWall")!.Allows).Paths;
             var path = await db.GridNodes.Where(n => n.Id == node).Select(n => n.Path).SingleOrDefaultAsync(cancellation);
             if (path is null || !walls.Any(w => Rights.IsWithin(path, w))) return Problems.NotFound.Result();

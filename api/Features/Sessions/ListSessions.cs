@@ -17,7 +17,7 @@ internal static class ListSessions
     public sealed record Response(IReadOnlyList<Item> Items);
 
     /// <param name="Id">The session.</param>
-    /// <param name="Kind">A phone, or a wall that was opened in a browser.</param>
+    /// <param name="Kind">A phone, a console, or a wall that was opened in a browser.</param>
     /// <param name="IsCurrent">The one that asks.</param>
     /// <param name="CreatedAt">When it was signed in.</param>
     /// <param name="LastUsedAt">Its last renewal, every 15 minutes while it is in use; of a wall, its opening.</param>
@@ -27,7 +27,7 @@ internal static class ListSessions
     public static void Map(RouteGroupBuilder sessions) =>
         sessions.MapGet("/", Handle).WithName("listSessions")
             .WithSummary("我的登录")
-            .WithDescription("本人仍有效的登录：手机和打开的监测屏，最近使用的在前。陌生的登录可以逐个结束。")
+            .WithDescription("本人仍有效的登录：手机、后台和打开的监测屏，最近使用的在前。陌生的登录可以逐个结束。")
             .InOneTransaction()
             .BeforeNotice()
             .Refuses(Problems.NotSignedIn, Problems.SessionEnded);
@@ -40,8 +40,9 @@ internal static class ListSessions
     /// <summary>A person's own sessions that have not ended, by hand or by time; row level security leaves those of her account alone.</summary>
     public static IQueryable<Session> Live(this IQueryable<Session> sessions, DateTimeOffset now)
     {
-        // A renewed session may rest for seven days, whatever its end says (ID04); a wall lasts until its end.
-        var idle = now - Tokens.RefreshIdle;
-        return sessions.Where(s => s.Kind != SessionKind.Hall && s.EndedAt == null && s.ExpiresAt > now && (s.Kind != SessionKind.WeChat || s.LastUsedAt > idle));
+        // A renewed session may rest for seven days, a console for half an hour, whatever its end says (ID04, ID07); a wall lasts until its end.
+        var (idle, idleConsole) = (now - Tokens.RefreshIdle, now - Tokens.ConsoleIdle);
+        return sessions.Where(s => s.Kind != SessionKind.Hall && s.EndedAt == null && s.ExpiresAt > now
+            && (s.Kind != SessionKind.WeChat || s.LastUsedAt > idle) && (s.Kind != SessionKind.Console || s.LastUsedAt > idleConsole));
     }
 }

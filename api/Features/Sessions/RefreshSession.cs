@@ -33,13 +33,13 @@ internal static class RefreshSession
         var hash = Tokens.Hash(request.RefreshToken);
         var found = await SignIn.FindSessionAsync(source, [hash], cancellation)
             ?? await SignIn.FindSessionAsync(source, tokens.SuccessorHashes(request.RefreshToken), cancellation);
-        if (found is not { Kind: SessionKind.WeChat }) return Problems.RefreshTokenInvalid.Result();
+        if (found is not { Kind: SessionKind.WeChat or SessionKind.Console }) return Problems.RefreshTokenInvalid.Result();
 
         me.Become(found.AccountId);
         await db.BeginAsync(cancellation);
         // The row lock decides between two uses at once: the second sees what the first has made of it.
         var session = await db.Sessions.FromSql($"select * from sessions where id = {found.Id} for update").SingleOrDefaultAsync(cancellation);
-        if (session is null || session.EndedAt is not null || session.ExpiresAt <= db.Now || session.LastUsedAt + Tokens.RefreshIdle <= db.Now
+        if (session is null || session.EndedAt is not null || session.ExpiresAt <= db.Now || session.LastUsedAt + Tokens.IdleOf(session.Kind) <= db.Now
             || !await db.Accounts.AnyAsync(a => a.Id == found.AccountId && a.DisabledAt == null, cancellation))
         {
             await db.RollbackAsync(cancellation);

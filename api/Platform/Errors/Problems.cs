@@ -40,11 +40,13 @@ internal static class Problems
     public static readonly Problem SessionEnded = new(401, "session_ended", "登录已失效，请重新登录");
     public static readonly Problem RefreshTokenInvalid = new(401, "refresh_token_invalid", "登录已失效，请重新登录");
     public static readonly Problem TicketInvalid = new(401, "ticket_invalid", "票据无效、已使用或已过期，请重新打开");
+    public static readonly Problem SignInRefused = new(401, "sign_in_refused", "用户名、密码或验证码不对");
     public static readonly Problem AccountNotBound = new(403, "account_not_bound", "该微信尚未绑定账号");
     public static readonly Problem BindingWaiting = new(403, "binding_waiting", "绑定申请正在等待确认");
     public static readonly Problem HighRiskUser = new(403, "wechat_high_risk", "微信暂时限制登录，请联系您的楼层长");
     public static readonly Problem PrivacyNoticeRequired = new(403, "privacy_notice_required", "请先阅读隐私告知");
     public static readonly Problem OperationNotAllowed = new(403, "operation_not_allowed", "您的角色不能进行此操作");
+    public static readonly Problem StepUpRequired = new(403, "step_up_required", "请再次输入验证码");
     public static readonly Problem NotFound = new(404, "not_found", "没有找到，或不在您的可见范围内");
     public static readonly Problem MethodNotAllowed = new(405, "method_not_allowed", "不支持此请求方法");
     public static readonly Problem RequestInFlight = new(409, "request_in_flight", "同一请求正在处理，请稍候");
@@ -62,6 +64,8 @@ internal static class Problems
     public static readonly Problem NotWithdrawable = new(422, "not_withdrawable", "此用途依法定职责处理，不能撤回");
     public static readonly Problem GuardianConsentMissing = new(422, "guardian_consent_missing", "未满十四周岁，需监护人同意");
     public static readonly Problem GuardianshipNotAllowed = new(422, "guardianship_not_allowed", "不能这样登记监护关系");
+    public static readonly Problem PasswordWeak = new(422, "password_weak", "密码过于简单");
+    public static readonly Problem CodeWrong = new(422, "code_wrong", "验证码不对或已使用");
     public static readonly Problem OwnHousehold = new(422, "own_household", "不能处理自己家的事项，请由他人处理");
     public static readonly Problem IfMatchMissing = new(428, "if_match_missing", "缺少 If-Match，请先读取最新内容");
     public static readonly Problem TooManyRequests = new(429, "too_many_requests", "操作过于频繁，请稍后再试");

@@ -59,6 +59,10 @@ internal sealed class BackendDb : DbContext
     public DbSet<Consent> Consents => Set<Consent>();
     public DbSet<Guardianship> Guardianships => Set<Guardianship>();
     public DbSet<RightsRequest> RightsRequests => Set<RightsRequest>();
+    public DbSet<StaffCredential> StaffCredentials => Set<StaffCredential>();
+    public DbSet<StaffDevice> StaffDevices => Set<StaffDevice>();
+    public DbSet<StaffInvitation> StaffInvitations => Set<StaffInvitation>();
+    public DbSet<StaffProposal> StaffProposals => Set<StaffProposal>();
     public DbSet<Tag> Tags => Set<Tag>();
     public DbSet<Household> Households => Set<Household>();
     public DbSet<Resident> Residents => Set<Resident>();

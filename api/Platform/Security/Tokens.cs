@@ -1,6 +1,7 @@
 using System.Security.Claims;
 using System.Security.Cryptography;
 using System.Text.Json;
+using Backend.Domain.Accounts;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 
@@ -57,6 +58,8 @@ internal sealed class Tokens : IDisposable
     public static readonly TimeSpan AccessLifetime = TimeSpan.FromMinutes(15);
     public static readonly TimeSpan RefreshLifetime = TimeSpan.FromDays(30);
     public static readonly TimeSpan RefreshIdle = TimeSpan.FromDays(7);
+    /// <summary>Of staff at a browser (ID07).</summary>
+    public static readonly TimeSpan ConsoleLifetime = TimeSpan.FromHours(12), ConsoleIdle = TimeSpan.FromMinutes(30);
     /// <summary>How long the immediate predecessor may be used again after a lost answer.</summary>
     public static readonly TimeSpan RetryWindow = TimeSpan.FromSeconds(10);
 
@@ -78,6 +81,9 @@ internal sealed class Tokens : IDisposable
 
     /// <summary>The public keys as a JSON Web Key Set (RFC 7517), the one that signs first.</summary>
     public string KeySet { get; }
+
+    /// <summary>How long a session may rest between two renewals.</summary>
+    public static TimeSpan IdleOf(SessionKind kind) => kind == SessionKind.Console ? ConsoleIdle : RefreshIdle;
 
     public string Access(Guid account, Guid session)
     {

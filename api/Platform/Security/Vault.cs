@@ -187,5 +187,6 @@ internal static class SealedFields
     public const string VisitNote = "visits.note";
     public const string WeChatToken = "we_chat_tokens.token";
     public const string RevealJustification = "reveals.justification";
+    public const string StaffTotp = "staff_credentials.totp";
     public const string IdempotencyAnswer = "idempotency_records.answer";
 }

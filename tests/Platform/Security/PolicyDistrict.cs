@@ -53,6 +53,7 @@ public sealed class PolicyDistrict : IAsyncLifetime
     private readonly HashSet<string> _chosen = [];
     private readonly List<string> _people = [];
     private readonly List<Post> _seats = [];
+    private readonly List<Guid> _accounts = [], _staffPosts = [];
     private readonly ConcurrentDictionary<Guid, SemaphoreSlim> _turns = new();
     private readonly HttpClient _client = new(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false });
     private PostgresDatabase _database = null!;
@@ -97,6 +98,7 @@ public sealed class PolicyDistrict : IAsyncLifetime
         Fill();
         Draw();
         Furnish();
+        Employ();
         await _scene.SaveAsync(_database);
         await MoveInAsync();
         await RemoveAsync();
@@ -115,7 +117,9 @@ public sealed class PolicyDistrict : IAsyncLifetime
         foreach (var photo in targets.Where(t => t.Kind is TargetKind.Photo or TargetKind.Face)) await store.WriteAsync(photo.Id, "a picture"u8.ToArray(), default);
         Everybody = [new Caller("anonymous"), .. await OpenAsync([.. _people.Select(p => new Caller(p, _scene.Account(p).Id)), .. _screens])];
         Chosen = [.. Everybody.Where(c => c.Account is null || c.Kind != SessionKind.WeChat || _chosen.Contains(c.Name))];
-        var never = ((TargetKind[])[TargetKind.Appointment, TargetKind.Resident, TargetKind.BindingRequest, TargetKind.Child, TargetKind.Guardianship, TargetKind.RightsRequest]).Select(k => new Target(k, Guid.CreateVersion7(), Gone: true));
+        var never = ((TargetKind[])[
+            TargetKind.Appointment, TargetKind.Resident, TargetKind.BindingRequest, TargetKind.Child, TargetKind.Guardianship, TargetKind.RightsRequest,
+            TargetKind.Account, TargetKind.StaffPost, TargetKind.StaffProposal, TargetKind.StaffAppointment]).Select(k => new Target(k, Guid.CreateVersion7(), Gone: true));
         Targets = targets.Concat(never).Concat(_gone.SelectMany(GoneTargets)).Concat(Everybody.Where(c => c is { Account: not null, Kind: SessionKind.WeChat })
             .Select(c => new Target(TargetKind.Session, c.Session!.Value, Account: c.Account))).ToLookup(t => t.Kind);
         await ReadContractAsync();
@@ -138,7 +142,8 @@ public sealed class PolicyDistrict : IAsyncLifetime
     /// <summary>Sends the request of a cell under a trace of its own, by which its audit entry is found again.</summary>
     internal async Task<HttpResponseMessage> SendAsync(Cell cell, string trace)
     {
-        var turn = cell.Request.TakesRevision ? _turns.GetOrAdd(cell.Target.Id, _ => new SemaphoreSlim(1)) : null;
+        var turn = cell.Request.TakesRevision ? _turns.GetOrAdd(cell.Target.Id, _ => new SemaphoreSlim(1))
+            : cell.Request.IsAlone ? _turns.GetOrAdd(cell.Request.SignsIn ? WhoSignsIn : cell.Caller.Account ?? Guid.Empty, _ => new SemaphoreSlim(1)) : null;
         if (turn is not null) await turn.WaitAsync();
         try
         {
@@ -151,7 +156,7 @@ public sealed class PolicyDistrict : IAsyncLifetime
             if (caller.Kind == SessionKind.WeChat) request.Headers.Authorization = caller.Account is null ? null : new AuthenticationHeaderValue("Bearer", caller.Credentials);
             else request.Headers.Add("Cookie", $"display={caller.Credentials}");
             if (method != HttpMethod.Get) request.Headers.Add("Idempotency-Key", trace);
-            if (turn is not null)
+            if (cell.Request.TakesRevision)
                 request.Headers.TryAddWithoutValidation("If-Match", $"\"{await _database.ScalarAsync<int>($"select revision from {(cell.Target.Kind == TargetKind.Branch ? "grid_nodes" : "households")} where id = $1", cell.Target.Id)}\"");
             if (cell.Request.Body is { } body) request.Content = JsonContent.Create(await body(cell));
             return await _client.SendAsync(request);
@@ -204,6 +209,15 @@ public sealed class PolicyDistrict : IAsyncLifetime
                 var filed = await db.RightsRequests.AsNoTracking().SingleAsync(r => r.Id == target.Id);
                 db.Add(RightsRequestOf(id, await db.Residents.AsNoTracking().SingleAsync(r => r.Id == filed.ResidentId)));
                 break;
+            case TargetKind.Account:
+                db.Add(new Account { Id = id, Name = "somebody" });
+                break;
+            case TargetKind.StaffProposal:
+                db.Add(ProposalOf(id, (await db.StaffProposals.AsNoTracking().SingleAsync(p => p.Id == target.Id)).PostId));
+                break;
+            case TargetKind.StaffAppointment:
+                db.Add(LaterOf(id, (await db.Appointments.AsNoTracking().SingleAsync(a => a.Id == target.Id)).PostId));
+                break;
             case TargetKind.Display:
                 db.Add(DisplayOn(id, await db.GridNodes.AsNoTracking().SingleAsync(n => n.Id == target.Node)));
                 break;
@@ -255,6 +269,59 @@ public sealed class PolicyDistrict : IAsyncLifetime
         });
         await db.SaveChangesAsync();
         return new { bindingTicket, invite };
+    }
+
+    /// <summary>Who is proposed for posts of staff: nobody who asks.</summary>
+    internal Guid WhoMayBeStaff => _scene.Account("to be staff").Id;
+
+    /// <summary>By a recovery code and at a browser of its own, so that none is refused for having come often.</summary>
+    internal async Task<object> NewPasswordSignInAsync()
+    {
+        var deviceToken = Guid.CreateVersion7().ToString();
+        await using var db = OwnerContext.Create(_superuser);
+        db.Add(new StaffDevice { Id = Guid.CreateVersion7(), AccountId = WhoSignsIn, Hash = Tokens.Hash(deviceToken), CreatedAt = Api.Noon });
+        await db.SaveChangesAsync();
+        return new { userName = _scene.UserNameOf(_people[0]), password = StaffFactors.Word, code = await NewRecoveryCodeAsync(WhoSignsIn), deviceToken };
+    }
+
+    internal async Task<string> NewRecoveryCodeAsync(Guid? account)
+    {
+        var code = SecondFactors.NewRecoveryCode();
+        await _database.ExecuteAsync("update staff_credentials set recovery_codes = recovery_codes || $2 where account_id = $1", account ?? Guid.Empty, SecondFactors.HashOf(code));
+        return code;
+    }
+
+    internal object NewAuthenticator(Guid account)
+    {
+        var proof = Api.Services.GetRequiredService<SecondFactors>().Begin(account, "somebody").Proof;
+        return new { proof, code = StaffFactors.FirstCode(proof, Api.Noon) };
+    }
+
+    internal async Task<string> NewStaffInvitationAsync()
+    {
+        var invitation = Guid.CreateVersion7().ToString();
+        await using var db = OwnerContext.Create(_superuser);
+        db.Add(new StaffInvitation { Id = Guid.CreateVersion7(), Hash = Tokens.Hash(invitation), AccountId = WhoSignsIn, IssuedAt = Api.Noon, ExpiresAt = Api.Noon.AddDays(7) });
+        await db.SaveChangesAsync();
+        return invitation;
+    }
+
+    internal async Task<object> NewAcceptanceAsync()
+    {
+        var proof = Api.Services.GetRequiredService<SecondFactors>().Begin(WhoSignsIn, "somebody").Proof;
+        return new { invitation = await NewStaffInvitationAsync(), proof, password = StaffFactors.Word, code = StaffFactors.FirstCode(proof, Api.Noon) };
+    }
+
+    private StaffProposal ProposalOf(Guid id, Guid post)
+    {
+        var day = Tomorrow.AddDays(30 + Interlocked.Increment(ref _days));
+        return new StaffProposal { Id = id, PostId = post, AccountId = WhoMayBeStaff, FromDay = day, ToDay = day, ProposedBy = _scene.Account("proposer").Id, ProposedAt = Api.Noon };
+    }
+
+    private Appointment LaterOf(Guid id, Guid post)
+    {
+        var day = Tomorrow.AddDays(30 + Interlocked.Increment(ref _days));
+        return new Appointment { Id = id, PostId = post, AccountId = WhoMayBeStaff, FromDay = day, ToDay = day };
     }
 
     private Invite InviteOf(Resident resident, string secret) => new()
@@ -417,6 +484,21 @@ public sealed class PolicyDistrict : IAsyncLifetime
         {
             Hold(who, post, from, to);
             _chosen.Add(who);
+        }
+    }
+
+    /// <summary>Everybody can sign in at a browser; posts of staff without a holder, with somebody proposed and somebody appointed for later.</summary>
+    private void Employ()
+    {
+        foreach (var name in _people) _scene.AtBrowser(name);
+        foreach (var name in (string[])["to be staff", "proposer"]) _scene.Known(name);
+        for (var i = 0; i < 2; i++)
+        {
+            _accounts.Add(_scene.Known($"looked after {i}").Id);
+            var post = Seat(i == 0 ? Role.Staff : Role.SystemAdmin, i == 0 ? "s1.c1" : "");
+            _staffPosts.Add(post.Id);
+            _scene.Add(ProposalOf(Guid.CreateVersion7(), post.Id));
+            _scene.Add(LaterOf(Guid.CreateVersion7(), post.Id));
         }
     }
 
@@ -597,6 +679,10 @@ public sealed class PolicyDistrict : IAsyncLifetime
             union all select 'Guardianship', g.id, h.node_id, h.id, null, false from guardianships g join households h on h.id = g.household_id
             union all select 'RightsRequest', q.id, h.node_id, h.id, null, false from rights_requests q join households h on h.id = q.household_id
             union all select 'BindingRequest', b.id, h.node_id, h.id, null, false from binding_requests b join households h on h.id = b.household_id
+            union all select 'Account', id, null, null, null, false from accounts where id = any($3)
+            union all select 'StaffPost', id, null, null, null, false from posts where id = any($4)
+            union all select 'StaffProposal', id, null, null, null, false from staff_proposals
+            union all select 'StaffAppointment', id, null, null, null, false from appointments where post_id = any($4)
             union all select 'StandIn', s.id, p.node_id, null, null, s.to_day < $1 from stand_ins s join posts p on p.id = s.post_id where s.to_day < $1 or s.from_day = $2
             union all select 'Display', id, node_id, null, null, revoked_at is not null from displays
             union all select 'Session', id, null, null, account_id, true from sessions
@@ -607,6 +693,8 @@ public sealed class PolicyDistrict : IAsyncLifetime
             """);
         command.Parameters.Add(new NpgsqlParameter { Value = Day });
         command.Parameters.Add(new NpgsqlParameter { Value = Far });
+        command.Parameters.Add(new NpgsqlParameter { Value = _accounts.ToArray() });
+        command.Parameters.Add(new NpgsqlParameter { Value = _staffPosts.ToArray() });
         await using var reader = await command.ExecuteReaderAsync();
         var targets = new List<Target> { Target.Nothing };
         Guid? Id(int column) => reader.IsDBNull(column) ? null : reader.GetGuid(column);
@@ -685,6 +773,7 @@ public sealed class PolicyDistrict : IAsyncLifetime
         CreatedAt = Api.Noon,
         LastUsedAt = Api.Noon,
         ExpiresAt = Api.Noon.AddDays(90),
+        SteppedUpAt = Api.Noon,
         NodeId = caller.Node,
         DisplayId = caller.Display,
     };

@@ -31,6 +31,12 @@ internal enum TargetKind
     Child,
     Guardianship,
     RightsRequest,
+    /// <summary>Somebody whom the security administration looks after.</summary>
+    Account,
+    /// <summary>A post of staff or administration that nobody holds.</summary>
+    StaffPost,
+    StaffProposal,
+    StaffAppointment,
     Display,
     Session,
     Notice,

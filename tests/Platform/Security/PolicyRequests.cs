@@ -23,6 +23,9 @@ internal sealed record PolicyRequest(string Operation, TargetKind About)
     /// <summary>The current revision of the household or node goes along, so that two may not ask at once.</summary>
     public bool TakesRevision { get; init; }
 
+    /// <summary>It uses up or changes the factors by which somebody signs in, so that one asks after the other.</summary>
+    public bool IsAlone { get; init; }
+
     /// <summary>It ends the session that asks.</summary>
     public bool SpendsSession { get; init; }
 
@@ -47,8 +50,10 @@ internal static class PolicyRequests
     public static readonly IReadOnlyList<PolicyRequest> All =
     [
         new("signInWithWeChat", TargetKind.Nothing) { Body = With(c => new { code = c.District.NewCode() }), SignsIn = true },
+        new("signInWithPassword", TargetKind.Nothing) { Body = c => c.District.NewPasswordSignInAsync(), SignsIn = true, IsAlone = true },
         new("refreshSession", TargetKind.Nothing) { Body = async c => new { refreshToken = await c.District.NewRefreshTokenAsync() }, SignsIn = true },
         new("endSession", TargetKind.Nothing) { SpendsSession = true },
+        new("stepUpSession", TargetKind.Nothing) { Body = async c => new { code = await c.District.NewRecoveryCodeAsync(c.Caller.Account) }, IsAlone = true },
         new("listSessions", TargetKind.Nothing),
         new("endSessionById", TargetKind.Session),
         new("bindWithInvite", TargetKind.Nothing) { Body = async c => await c.District.NewBindingAsync(), IsNameless = true },
@@ -57,8 +62,24 @@ internal static class PolicyRequests
         new("approveBinding", TargetKind.BindingRequest),
         new("refuseBinding", TargetKind.BindingRequest),
         new("readMe", TargetKind.Nothing),
+        new("changePassword", TargetKind.Nothing) { Body = With(_ => new { password = StaffFactors.Word, newPassword = StaffFactors.Word }), IsAlone = true },
+        new("beginAuthenticator", TargetKind.Nothing),
+        new("setAuthenticator", TargetKind.Nothing) { Body = With(c => c.District.NewAuthenticator(c.Caller.Account ?? Guid.Empty)), IsAlone = true },
         new("createTicket", TargetKind.Nothing) { Body = With(_ => new { purpose = "hub" }) },
         new("createTicket", TargetKind.Node) { Body = With(c => new { purpose = "display", nodeId = c.Target.Id }) },
+
+        new("inviteStaff", TargetKind.Nothing) { Body = With(_ => new { name = "新员工", userName = $"u{Guid.CreateVersion7():N}"[..32] }) },
+        new("openStaffInvitation", TargetKind.Nothing) { Body = async c => new { invitation = await c.District.NewStaffInvitationAsync() }, SignsIn = true },
+        new("acceptStaffInvitation", TargetKind.Nothing) { Body = c => c.District.NewAcceptanceAsync(), SignsIn = true, IsAlone = true },
+        new("listStaffAccounts", TargetKind.Nothing),
+        new("listAccountSessions", TargetKind.Account),
+        new("endAccountSessions", TargetKind.Account),
+        new("disableAccount", TargetKind.Account),
+        new("listStaffPosts", TargetKind.Nothing),
+        new("proposeStaff", TargetKind.StaffPost) { Body = With(c => c.District.NewDays(c.District.WhoMayBeStaff)) },
+        new("approveStaff", TargetKind.StaffProposal),
+        new("refuseStaff", TargetKind.StaffProposal),
+        new("dismissStaff", TargetKind.StaffAppointment),
 
         new("readDisplay", TargetKind.Nothing) { IsUnaudited = true },
         new("readHall", TargetKind.Nothing) { IsUnaudited = true },

@@ -10,6 +10,8 @@ internal sealed class AccountConfiguration : IEntityTypeConfiguration<Account>
     {
         account.ToTable("accounts");
         account.Property(a => a.Name).HasMaxLength(50);
+        account.Property(a => a.UserName).HasMaxLength(32);
+        account.HasIndex(a => a.UserName).IsUnique();
         account.HasOne<Domain.Households.Resident>().WithMany().HasForeignKey(a => a.ResidentId).OnDelete(DeleteBehavior.Restrict);
         account.HasIndex(a => a.ResidentId).IsUnique();
     }
@@ -45,6 +47,37 @@ internal sealed class SessionConfiguration : IEntityTypeConfiguration<Session>
         session.HasOne<Display>().WithMany().HasForeignKey(s => s.DisplayId).OnDelete(DeleteBehavior.Cascade);
         session.HasIndex(s => s.TokenHash).IsUnique();
         session.HasIndex(s => s.PreviousTokenHash).IsUnique();
+    }
+}
+
+internal sealed class StaffCredentialConfiguration : IEntityTypeConfiguration<StaffCredential>
+{
+    public void Configure(EntityTypeBuilder<StaffCredential> credential)
+    {
+        credential.ToTable("staff_credentials");
+        credential.HasOne<Account>().WithMany().HasForeignKey(c => c.AccountId).OnDelete(DeleteBehavior.Cascade);
+        credential.HasIndex(c => c.AccountId).IsUnique();
+    }
+}
+
+internal sealed class StaffDeviceConfiguration : IEntityTypeConfiguration<StaffDevice>
+{
+    public void Configure(EntityTypeBuilder<StaffDevice> device)
+    {
+        device.ToTable("staff_devices");
+        device.HasOne<Account>().WithMany().HasForeignKey(d => d.AccountId).OnDelete(DeleteBehavior.Cascade);
+        device.HasIndex(d => d.Hash).IsUnique();
+    }
+}
+
+internal sealed class StaffInvitationConfiguration : IEntityTypeConfiguration<StaffInvitation>
+{
+    public void Configure(EntityTypeBuilder<StaffInvitation> invitation)
+    {
+        invitation.ToTable("staff_invitations");
+        invitation.HasOne<Account>().WithMany().HasForeignKey(i => i.AccountId).OnDelete(DeleteBehavior.Cascade);
+        invitation.HasOne<Account>().WithMany().HasForeignKey(i => i.IssuedBy).OnDelete(DeleteBehavior.Restrict);
+        invitation.HasIndex(i => i.Hash).IsUnique();
     }
 }
 

@@ -1,3 +1,4 @@
+using Backend.Domain.Accounts;
 using Backend.Domain.Grid;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
@@ -52,7 +53,7 @@ internal sealed class AppointmentConfiguration : IEntityTypeConfiguration<Appoin
     {
         appointment.ToTable("appointments", t => t.HasCheckConstraint("ck_appointments_days", "to_day is null or to_day >= from_day"));
         appointment.HasOne<Post>().WithMany().HasForeignKey(a => a.PostId).OnDelete(DeleteBehavior.Restrict);
-        appointment.HasOne<Domain.Accounts.Account>().WithMany().HasForeignKey(a => a.AccountId).OnDelete(DeleteBehavior.Restrict);
+        appointment.HasOne<Account>().WithMany().HasForeignKey(a => a.AccountId).OnDelete(DeleteBehavior.Restrict);
     }
 }
 
@@ -77,6 +78,18 @@ internal sealed class StandInConfiguration : IEntityTypeConfiguration<StandIn>
     {
         standIn.ToTable("stand_ins", t => t.HasCheckConstraint("ck_stand_ins_days", "to_day >= from_day"));
         standIn.HasOne<Post>().WithMany().HasForeignKey(s => s.PostId).OnDelete(DeleteBehavior.Restrict);
-        standIn.HasOne<Domain.Accounts.Account>().WithMany().HasForeignKey(s => s.AccountId).OnDelete(DeleteBehavior.Restrict);
+        standIn.HasOne<Account>().WithMany().HasForeignKey(s => s.AccountId).OnDelete(DeleteBehavior.Restrict);
+    }
+}
+
+internal sealed class StaffProposalConfiguration : IEntityTypeConfiguration<StaffProposal>
+{
+    public void Configure(EntityTypeBuilder<StaffProposal> proposal)
+    {
+        proposal.ToTable("staff_proposals");
+        proposal.HasOne<Post>().WithMany().HasForeignKey(p => p.PostId).OnDelete(DeleteBehavior.Cascade);
+        proposal.HasOne<Account>().WithMany().HasForeignKey(p => p.AccountId).OnDelete(DeleteBehavior.Cascade);
+        proposal.HasOne<Account>().WithMany().HasForeignKey(p => p.ProposedBy).OnDelete(DeleteBehavior.Restrict);
+        proposal.HasOne<Account>().WithMany().HasForeignKey(p => p.DecidedBy).OnDelete(DeleteBehavior.Restrict);
     }
 }

@@ -52,12 +52,21 @@ namespace Backend.Platform.Persistence.Migrations
                         .HasColumnType("uuid")
                         .HasColumnName("resident_id");
 
+                    b.Property<string>("UserName")
+                        .HasMaxLength(32)
+                        .HasColumnType("character varying(32)")
+                        .HasColumnName("user_name");
+
                     b.HasKey("Id")
                         .HasName("pk_accounts");
 
                     b.HasIndex("ResidentId")
                         .IsUnique()
                         .HasDatabaseName("ix_accounts_resident_id");
+
+                    b.HasIndex("UserName")
+                        .IsUnique()
+                        .HasDatabaseName("ix_accounts_user_name");
 
                     b.ToTable("accounts", (string)null);
                 });
@@ -364,6 +373,10 @@ namespace Backend.Platform.Persistence.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("rotated_at");
 
+                    b.Property<DateTimeOffset?>("SteppedUpAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("stepped_up_at");
+
                     b.Property<byte[]>("TokenHash")
                         .IsRequired()
                         .HasColumnType("bytea")
@@ -388,8 +401,137 @@ namespace Backend.Platform.Persistence.Migrations
 
                     b.ToTable("sessions", null, t =>
                         {
-                            t.HasCheckConstraint("ck_sessions_kind", "\"kind\" in ('wechat', 'display', 'hall')");
+                            t.HasCheckConstraint("ck_sessions_kind", "\"kind\" in ('wechat', 'console', 'display', 'hall')");
                         });
+                });
+
+            modelBuilder.Entity("Backend.Domain.Accounts.StaffCredential", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<Guid>("AccountId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("account_id");
+
+                    b.Property<DateTimeOffset>("ChangedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("changed_at");
+
+                    b.Property<long>("LastStep")
+                        .HasColumnType("bigint")
+                        .HasColumnName("last_step");
+
+                    b.Property<string>("Password")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("password");
+
+                    b.PrimitiveCollection<byte[][]>("RecoveryCodes")
+                        .IsRequired()
+                        .HasColumnType("bytea[]")
+                        .HasColumnName("recovery_codes");
+
+                    b.Property<byte[]>("Totp")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("totp");
+
+                    b.HasKey("Id")
+                        .HasName("pk_staff_credentials");
+
+                    b.HasIndex("AccountId")
+                        .IsUnique()
+                        .HasDatabaseName("ix_staff_credentials_account_id");
+
+                    b.ToTable("staff_credentials", (string)null);
+                });
+
+            modelBuilder.Entity("Backend.Domain.Accounts.StaffDevice", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<Guid>("AccountId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("account_id");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<byte[]>("Hash")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("hash");
+
+                    b.HasKey("Id")
+                        .HasName("pk_staff_devices");
+
+                    b.HasIndex("AccountId")
+                        .HasDatabaseName("ix_staff_devices_account_id");
+
+                    b.HasIndex("Hash")
+                        .IsUnique()
+                        .HasDatabaseName("ix_staff_devices_hash");
+
+                    b.ToTable("staff_devices", (string)null);
+                });
+
+            modelBuilder.Entity("Backend.Domain.Accounts.StaffInvitation", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<Guid>("AccountId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("account_id");
+
+                    b.Property<DateTimeOffset>("ExpiresAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("expires_at");
+
+                    b.Property<byte[]>("Hash")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("hash");
+
+                    b.Property<DateTimeOffset>("IssuedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("issued_at");
+
+                    b.Property<Guid?>("IssuedBy")
+                        .HasColumnType("uuid")
+                        .HasColumnName("issued_by");
+
+                    b.Property<DateTimeOffset?>("RevokedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("revoked_at");
+
+                    b.Property<DateTimeOffset?>("UsedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("used_at");
+
+                    b.HasKey("Id")
+                        .HasName("pk_staff_invitations");
+
+                    b.HasIndex("AccountId")
+                        .HasDatabaseName("ix_staff_invitations_account_id");
+
+                    b.HasIndex("Hash")
+                        .IsUnique()
+                        .HasDatabaseName("ix_staff_invitations_hash");
+
+                    b.HasIndex("IssuedBy")
+                        .HasDatabaseName("ix_staff_invitations_issued_by");
+
+                    b.ToTable("staff_invitations", (string)null);
                 });
 
             modelBuilder.Entity("Backend.Domain.Accounts.Ticket", b =>
@@ -752,6 +894,67 @@ namespace Backend.Platform.Persistence.Migrations
 
                             t.HasCheckConstraint("ck_posts_role", "\"role\" in ('resident', 'floor_leader', 'building_leader', 'area_leader', 'community_leader', 'staff', 'labour_officer', 'street_manager', 'district_manager', 'department_liaison', 'system_admin', 'security_admin', 'audit_admin')");
                         });
+                });
+
+            modelBuilder.Entity("Backend.Domain.Grid.StaffProposal", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<Guid>("AccountId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("account_id");
+
+                    b.Property<DateTimeOffset?>("DecidedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("decided_at");
+
+                    b.Property<Guid?>("DecidedBy")
+                        .HasColumnType("uuid")
+                        .HasColumnName("decided_by");
+
+                    b.Property<DateOnly>("FromDay")
+                        .HasColumnType("date")
+                        .HasColumnName("from_day");
+
+                    b.Property<bool?>("IsApproved")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_approved");
+
+                    b.Property<Guid>("PostId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("post_id");
+
+                    b.Property<DateTimeOffset>("ProposedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("proposed_at");
+
+                    b.Property<Guid>("ProposedBy")
+                        .HasColumnType("uuid")
+                        .HasColumnName("proposed_by");
+
+                    b.Property<DateOnly?>("ToDay")
+                        .HasColumnType("date")
+                        .HasColumnName("to_day");
+
+                    b.HasKey("Id")
+                        .HasName("pk_staff_proposals");
+
+                    b.HasIndex("AccountId")
+                        .HasDatabaseName("ix_staff_proposals_account_id");
+
+                    b.HasIndex("DecidedBy")
+                        .HasDatabaseName("ix_staff_proposals_decided_by");
+
+                    b.HasIndex("PostId")
+                        .HasDatabaseName("ix_staff_proposals_post_id");
+
+                    b.HasIndex("ProposedBy")
+                        .HasDatabaseName("ix_staff_proposals_proposed_by");
+
+                    b.ToTable("staff_proposals", (string)null);
                 });
 
             modelBuilder.Entity("Backend.Domain.Grid.StandIn", b =>
@@ -2459,6 +2662,42 @@ namespace Backend.Platform.Persistence.Migrations
                         .HasConstraintName("fk_sessions_displays_display_id");
                 });
 
+            modelBuilder.Entity("Backend.Domain.Accounts.StaffCredential", b =>
+                {
+                    b.HasOne("Backend.Domain.Accounts.Account", null)
+                        .WithMany()
+                        .HasForeignKey("AccountId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_staff_credentials_accounts_account_id");
+                });
+
+            modelBuilder.Entity("Backend.Domain.Accounts.StaffDevice", b =>
+                {
+                    b.HasOne("Backend.Domain.Accounts.Account", null)
+                        .WithMany()
+                        .HasForeignKey("AccountId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_staff_devices_accounts_account_id");
+                });
+
+            modelBuilder.Entity("Backend.Domain.Accounts.StaffInvitation", b =>
+                {
+                    b.HasOne("Backend.Domain.Accounts.Account", null)
+                        .WithMany()
+                        .HasForeignKey("AccountId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_staff_invitations_accounts_account_id");
+
+                    b.HasOne("Backend.Domain.Accounts.Account", null)
+                        .WithMany()
+                        .HasForeignKey("IssuedBy")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .HasConstraintName("fk_staff_invitations_accounts_issued_by");
+                });
+
             modelBuilder.Entity("Backend.Domain.Accounts.Ticket", b =>
                 {
                     b.HasOne("Backend.Domain.Accounts.Display", null)
@@ -2562,6 +2801,36 @@ namespace Backend.Platform.Persistence.Migrations
                         .HasForeignKey("PartyBodyId")
                         .OnDelete(DeleteBehavior.Restrict)
                         .HasConstraintName("fk_posts_party_bodies_party_body_id");
+                });
+
+            modelBuilder.Entity("Backend.Domain.Grid.StaffProposal", b =>
+                {
+                    b.HasOne("Backend.Domain.Accounts.Account", null)
+                        .WithMany()
+                        .HasForeignKey("AccountId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_staff_proposals_accounts_account_id");
+
+                    b.HasOne("Backend.Domain.Accounts.Account", null)
+                        .WithMany()
+                        .HasForeignKey("DecidedBy")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .HasConstraintName("fk_staff_proposals_accounts_decided_by");
+
+                    b.HasOne("Backend.Domain.Grid.Post", null)
+                        .WithMany()
+                        .HasForeignKey("PostId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_staff_proposals_posts_post_id");
+
+                    b.HasOne("Backend.Domain.Accounts.Account", null)
+                        .WithMany()
+                        .HasForeignKey("ProposedBy")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired()
+                        .HasConstraintName("fk_staff_proposals_accounts_proposed_by");
                 });
 
             modelBuilder.Entity("Backend.Domain.Grid.StandIn", b =>

@@ -1,0 +1,65 @@
+using System.Security.Cryptography;
+using System.Text;
+using Backend.Domain.Accounts;
+using Backend.Platform.Persistence;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+
+namespace Backend.Platform.Security;
+
+/// <param name="AccountId">Whose user name it is.</param>
+/// <param name="Password">The hash of her password.</param>
+/// <param name="DeviceId">The browser, when it is known to be hers.</param>
+internal sealed record FoundStaff(Guid AccountId, string Password, Guid? DeviceId);
+
+/// <summary>
+/// What staff show before anybody knows who they are, and how often they may (ID07): ten tries in 15 minutes, counted for each user name and device. A browser
+/// at which she has signed in before has a count of its own; all unknown ones share one, so whoever uses it up locks out nobody but strangers. Names that
+/// nobody has are counted alike.
+/// </summary>
+internal static class StaffSignIn
+{
+    public const int MostTries = 10;
+
+    public static readonly TimeSpan Window = TimeSpan.FromMinutes(15);
+
+    public static async Task<FoundStaff?> FindAsync(AppDataSource source, string userName, byte[] device, CancellationToken cancellation)
+    {
+        await using var command = source.Source.CreateCommand("select * from app.staff_sign_in(@name, @device)");
+        command.Parameters.Add(new NpgsqlParameter("name", userName));
+        command.Parameters.Add(new NpgsqlParameter("device", device));
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        return await reader.ReadAsync(cancellation) ? new FoundStaff(reader.GetGuid(0), reader.GetString(1), reader.IsDBNull(2) ? null : reader.GetGuid(2)) : null;
+    }
+
+    /// <summary>Counts a try, whatever comes of it, on every replica alike.</summary>
+    /// <param name="what">Of whom, and of which device or session.</param>
+    /// <returns>Null: it may be made. Else how long to wait.</returns>
+    public static async Task<TimeSpan?> CountAsync(AppDataSource source, string what, DateTimeOffset now, CancellationToken cancellation)
+    {
+        await using var command = source.Source.CreateCommand("select tries, began_at from app.count_try(@key, @now)");
+        command.Parameters.Add(new NpgsqlParameter("key", SHA256.HashData(Encoding.UTF8.GetBytes(what))));
+        command.Parameters.Add(new NpgsqlParameter("now", now));
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        await reader.ReadAsync(cancellation);
+        return reader.GetInt32(0) <= MostTries ? null : reader.GetFieldValue<DateTimeOffset>(1) + Window - now;
+    }
+
+    /// <summary>Whose invitation this is, while it holds.</summary>
+    public static async Task<Guid?> FindInvitedAsync(AppDataSource source, byte[] invitation, DateTimeOffset now, CancellationToken cancellation)
+    {
+        await using var command = source.Source.CreateCommand("select app.invited_staff(@hash, @now)");
+        command.Parameters.Add(new NpgsqlParameter("hash", invitation));
+        command.Parameters.Add(new NpgsqlParameter("now", now));
+        return await command.ExecuteScalarAsync(cancellation) as Guid?;
+    }
+
+    /// <summary>The caller's own factors, under their row lock: of two who use one code at once the second sees it used.</summary>
+    public static Task<StaffCredential?> LockCredentialAsync(this BackendDb db, Guid account, CancellationToken cancellation) =>
+        db.StaffCredentials.FromSql($"select * from staff_credentials where account_id = {account} for update").SingleOrDefaultAsync(cancellation);
+
+    /// <summary>Ends what was opened with a password that is no more; the session that asks stays.</summary>
+    public static Task<int> EndConsolesAsync(this BackendDb db, Guid account, Guid? but, CancellationToken cancellation) =>
+        db.Sessions.Where(s => s.AccountId == account && s.Kind == SessionKind.Console && s.EndedAt == null && s.Id != but)
+            .ExecuteUpdateAsync(s => s.SetProperty(x => x.EndedAt, db.Now), cancellation);
+}
