@@ -1,6 +1,6 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
-using Backend.Tests.Support;
+using Local;
 
 namespace Backend.Tests.Architecture;
 

@@ -22,7 +22,7 @@ begin
         ['accounts', 'phone'], ['we_chat_identities', 'open_id, open_id_index'], ['binding_tickets', 'open_id, open_id_index'],
         ['binding_requests', 'open_id, open_id_index'], ['residents', 'id_number, id_number_index, phone, phone_index, former_address'],
         ['tag_values', 'value, evidence'], ['households', 'snapshot'], ['measures', 'outcome'], ['monthly_evaluations', 'content'],
-        ['tier_changes', 'evidence'], ['visits', 'note'], ['we_chat_tokens', 'token'], ['idempotency_records', 'answer']] loop
+        ['staff_credentials', 'totp'], ['tier_changes', 'evidence'], ['visits', 'note'], ['we_chat_tokens', 'token'], ['idempotency_records', 'answer']] loop
         execute format('create policy rotation_select on %I for select to backend_definer using (true)', carrier[1]);
         execute format('create policy rotation_update on %I for update to backend_definer using (true) with check (true)', carrier[1]);
         execute format('grant select (id, %2$s), update (%2$s) on %1$I to backend_definer', carrier[1], carrier[2]);
