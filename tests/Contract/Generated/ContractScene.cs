@@ -31,11 +31,16 @@ internal sealed class ContractScene : IAsyncDisposable
     [
         ("员工", Role.Staff, "s.c", false), ("楼层长", Role.FloorLeader, "s.c.a.b.f1", true), ("二层", Role.FloorLeader, "s.c.a.b.f2", true), ("楼长", Role.BuildingLeader, "s.c.a.b", true),
         ("片区长", Role.AreaLeader, "s.c.a", true), ("社区", Role.CommunityLeader, "s.c", true), ("街道", Role.StreetManager, "s", false), ("区", Role.DistrictManager, "", false),
-        ("劳务", Role.LabourOfficer, "s.c", false), ("系统", Role.SystemAdmin, "", false), ("审计", Role.AuditAdmin, "", false), ("外社区", Role.Staff, "s.d", false), ("外楼层", Role.FloorLeader, "s.d.a.b.f1", true),
+        ("劳务", Role.LabourOfficer, "s.c", false), ("系统", Role.SystemAdmin, "", false), ("安全", Role.SecurityAdmin, "", false), ("安全二", Role.SecurityAdmin, "", false), ("审计", Role.AuditAdmin, "", false), ("外社区", Role.Staff, "s.d", false), ("外楼层", Role.FloorLeader, "s.d.a.b.f1", true),
     ];
+
+    private const int Employees = 40;
+
+    private const string Invited = "受邀";
 
     private readonly TemporaryFolder _folder = new();
     private readonly Dictionary<string, Guid> _children = [];
+    private int _days = 300;
 
     private ContractScene(PostgresDatabase database) => Database = database;
 
@@ -67,7 +72,14 @@ internal sealed class ContractScene : IAsyncDisposable
     })
     { BaseAddress = Api.Address };
 
-    public Task<SignedIn> SignInAsync(string who) => Api.SignInAsync(Scene.OpenIdOf(who));
+    /// <summary>With a second factor shown just now. Whoever was disabled by what was sent before may come back.</summary>
+    public async Task<SignedIn> SignInAsync(string who)
+    {
+        await Database.ExecuteAsync("update accounts set disabled_at = null where id = $1 and disabled_at is not null", Scene.Account(who).Id);
+        var signedIn = await Api.SignInAsync(Scene.OpenIdOf(who));
+        await Database.ExecuteAsync("update sessions set stepped_up_at = $2 where account_id = $1", Scene.Account(who).Id, Api.Noon);
+        return signedIn;
+    }
 
     /// <summary>The header that a caller shows from now on; null for nobody.</summary>
     public async Task<(string Name, string Value)?> CredentialsAsync(Caller caller)
@@ -122,6 +134,17 @@ internal sealed class ContractScene : IAsyncDisposable
             known.Add("", "appointmentId", appointed.GetProperty("id").GetString()!);
         }
 
+        known.Add("", "code", StaffFactors.Code(Api.Noon));
+        foreach (var word in (string[])["password", "newPassword"]) known.Add("", word, StaffFactors.Word);
+        for (var i = 0; i < Employees; i++) known.Add("", "userName", Scene.UserNameOf(Employee(i)));
+        for (var i = 0; i < 24; i++)
+        {
+            known.Add("", "invitation", await StaffInvitationAsync());
+            known.Add("", "staffProposalId", $"{await StaffProposalAsync("安全", i)}");
+            known.Add("", "staffProposalId", $"{await StaffProposalAsync("安全二", i)}");
+            known.Add("", "staffAppointmentId", $"{await StaffAppointmentAsync()}");
+        }
+
         using var ask = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/grid-nodes/{Scene.Node("s.c").Id}/wall");
         ask.Headers.Accept.ParseAdd("application/vnd.backend.wall-tiers");
         using var wall = await staff.Client.SendAsync(ask);
@@ -137,6 +160,37 @@ internal sealed class ContractScene : IAsyncDisposable
 
     public static async Task<string> RightsRequestAsync(SignedIn resident) =>
         (await resident.SendAsync(HttpMethod.Post, "/api/v1/rights-requests", new { kind = "explain", content = "请说明" }).OkAsync()).GetProperty("id").GetString()!;
+
+    /// <summary>Those who sign in at a browser and do nothing else.</summary>
+    public static string Employee(int number) => $"后台{number}";
+
+    public Guid Invitee => Scene.Account(Invited).Id;
+
+    public Guid StaffPost => Scene.VacantAt("s.c").Id;
+
+    /// <summary>One that ends no other.</summary>
+    public async Task<string> StaffInvitationAsync()
+    {
+        var invitation = Tokens.Random();
+        await Database.ExecuteAsync("insert into staff_invitations (id, hash, account_id, issued_at, expires_at) values ($1, $2, $3, $4, $5)",
+            Guid.CreateVersion7(), Tokens.Hash(invitation), Invitee, Api.Noon, Api.Noon.AddDays(7));
+        return invitation;
+    }
+
+    /// <summary>For a day of its own, by this administrator.</summary>
+    public async Task<Guid> StaffProposalAsync(string by, int employee)
+    {
+        var day = PostgresFixture.DemoDay.AddDays(Interlocked.Increment(ref _days));
+        var body = new { accountId = Scene.Account(Employee(employee)).Id, fromDay = day, toDay = day };
+        return (await (await SignInAsync(by)).SendAsync(HttpMethod.Post, $"/api/v1/staff-posts/{StaffPost}/proposals", body).OkAsync()).GetProperty("id").GetGuid();
+    }
+
+    public async Task<Guid> StaffAppointmentAsync()
+    {
+        var (id, day) = (Guid.CreateVersion7(), PostgresFixture.DemoDay.AddDays(Interlocked.Increment(ref _days)));
+        await Database.ExecuteAsync("insert into appointments (id, post_id, account_id, from_day, to_day) values ($1, $2, $3, $4, $4)", id, StaffPost, Scene.Account(Employee(0)).Id, day);
+        return id;
+    }
 
     /// <summary>The binding ticket of somebody whom nobody has bound.</summary>
     public async Task<string> StrangerAsync()
@@ -187,7 +241,9 @@ internal sealed class ContractScene : IAsyncDisposable
             ["RateLimits:AddressPerMinute"] = "10000000",
         });
         Scene = new Scene(Api.Services.GetRequiredService<Vault>());
-        foreach (var (name, role, path, leads) in People) Scene.Person(name, role, path, leads);
+        foreach (var (name, role, path, leads) in People) Scene.Person(name, role, path, leads).AtBrowser(name);
+        for (var i = 0; i < Employees; i++) Scene.AtBrowser(Employee(i));
+        Scene.AtBrowser(Invited).Vacant(Role.Staff, "s.c");
         for (var seat = 0; seat < 16; seat++) Scene.Vacant(Role.FloorLeader, $"s.c.a.b.f{3 + seat % 4}");
         foreach (var empty in (string[])["b.f7", "b.f8", "b.f9", "b2"]) Scene.Place($"s.c.a.{empty}");
         for (var i = 1; i <= 12; i++) Scene.Home(i <= 9 ? $"s.c.a.b.f{(i - 1) / 3 + 1}" : "s.d.a.b.f1", Door(i), PostgresFixture.DemoDay);

@@ -157,6 +157,8 @@ internal sealed class RequestGenerator(ContractDocument contract, KnownValues kn
         "date" => Day(PostgresFixture.DemoDay.AddDays(random.Next(2) == 0 ? 0 : random.Next(-60, 100))),
         // Any offset is the same moment.
         "date-time" => Api.Noon.AddMinutes(-random.Next(100_000)).ToOffset(TimeSpan.FromHours(random.Next(2) * 8)).ToString("O", CultureInfo.InvariantCulture),
+        // A name that somebody new shall have must be a new one.
+        null when name == "userName" && random.Next(2) == 0 => $"u{random.Next(1_000_000)}",
         null => known.Pick(random, who, name) ?? "走访记录 Ⅱ 楼"[..random.Next(1, 9)],
         var other => throw new NotSupportedException($"No value of the format {other}."),
     };
@@ -164,6 +166,8 @@ internal sealed class RequestGenerator(ContractDocument contract, KnownValues kn
     /// <summary>What the document leaves to its words: a fact is of the household in the address, and its value is of its tag.</summary>
     private void Complete(JsonNode? body, string? id)
     {
+        // The first code of an authenticator is that of the secret that was given for it.
+        if ((body as JsonObject)?["proof"]?.ToString() is { Length: > 50 } proof) body["code"] = StaffFactors.FirstCode(proof, Api.Noon);
         foreach (var value in (body as JsonObject)?["values"] as JsonArray ?? [])
         {
             var tag = Pick(HouseholdTags);

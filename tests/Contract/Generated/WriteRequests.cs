@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
+using Backend.Platform.Security;
 using Backend.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Backend.Tests.Contract.Generated;
 
@@ -22,7 +24,7 @@ internal sealed class WriteRequests : IDisposable
     public static async Task<WriteRequests> OfAsync(ContractScene scene)
     {
         var writes = new WriteRequests(scene);
-        foreach (var who in (string[])["员工", "楼层长", "社区", "居民"]) writes._people[who] = await scene.SignInAsync(who);
+        foreach (var who in (string[])["员工", "楼层长", "社区", "居民", "安全", "街道"]) writes._people[who] = await scene.SignInAsync(who);
         var staff = writes._people["员工"];
         var community = scene.Scene.Node("s.c").Id;
         async Task<string> MakeAsync(string path, object body) => (await staff.SendAsync(HttpMethod.Post, path, body).OkAsync()).GetProperty("id").GetString()!;
@@ -31,6 +33,24 @@ internal sealed class WriteRequests : IDisposable
         var code = $"code-{Guid.CreateVersion7():N}";
         scene.Api.WeChat.AddCode(code, scene.Scene.OpenIdOf("员工"));
         writes.Add("signInWithWeChat", "", "POST", "/sessions/wechat", new { code });
+        var proof = scene.Api.Services.GetRequiredService<SecondFactors>();
+        (string Invitation, string Proof) invited = (await scene.StaffInvitationAsync(), proof.Begin(scene.Invitee, "somebody").Proof);
+        var ownProof = proof.Begin(scene.Scene.Account("安全").Id, "somebody").Proof;
+        writes.Add("signInWithPassword", "", "POST", "/sessions/password", new { userName = scene.Scene.UserNameOf(ContractScene.Employee(1)), password = StaffFactors.Word, code = StaffFactors.Code(Api.Noon) });
+        writes.Add("stepUpSession", "街道", "POST", "/sessions/current/step-up", new { code = StaffFactors.Code(Api.Noon) });
+        writes.Add("changePassword", "安全", "PUT", "/me/password", new { password = StaffFactors.Word, newPassword = StaffFactors.Word });
+        writes.Add("beginAuthenticator", "安全", "POST", "/me/authenticator");
+        writes.Add("setAuthenticator", "安全", "PUT", "/me/authenticator", new { proof = ownProof, code = StaffFactors.FirstCode(ownProof, Api.Noon) });
+        writes.Add("inviteStaff", "安全", "POST", "/staff-invitations", new { userName = $"{scene.Scene.Top}.new", name = "新员工" });
+        writes.Add("openStaffInvitation", "", "POST", "/staff-invitations/opening", new { invitation = await scene.StaffInvitationAsync() });
+        writes.Add("acceptStaffInvitation", "", "POST", "/staff-invitations/acceptance",
+            new { invitation = invited.Invitation, proof = invited.Proof, password = StaffFactors.Word, code = StaffFactors.FirstCode(invited.Proof, Api.Noon) });
+        foreach (var (operation, method, end, employee) in ((string, string, string, int)[])[("endAccountSessions", "DELETE", "sessions", 2), ("disableAccount", "POST", "disablement", 3)])
+            writes.Add(operation, "安全", method, $"/staff-accounts/{scene.Scene.Account(ContractScene.Employee(employee)).Id}/{end}");
+        writes.Add("proposeStaff", "安全", "POST", $"/staff-posts/{scene.StaffPost}/proposals", new { accountId = scene.Scene.Account(ContractScene.Employee(4)).Id, fromDay = PostgresFixture.DemoDay.AddDays(250), toDay = PostgresFixture.DemoDay.AddDays(250) });
+        writes.Add("approveStaff", "安全", "POST", $"/staff-proposals/{await scene.StaffProposalAsync("安全二", 5)}/approval");
+        writes.Add("refuseStaff", "安全", "POST", $"/staff-proposals/{await scene.StaffProposalAsync("安全二", 6)}/refusal");
+        writes.Add("dismissStaff", "安全", "DELETE", $"/staff-appointments/{await scene.StaffAppointmentAsync()}");
         writes.Add("refreshSession", "", "POST", "/sessions/refresh", new { refreshToken = (await scene.SignInAsync("二层")).RefreshToken });
         writes.Add("endSessionById", "员工", "DELETE", $"/sessions/{await SessionAsync(scene, staff)}");
         writes.Add("createTicket", "员工", "POST", "/tickets", new { purpose = "display", nodeId = community });
