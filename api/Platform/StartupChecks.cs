@@ -3,7 +3,6 @@ using System.Text.RegularExpressions;
 using Backend.Platform.Audit;
 using Backend.Platform.Persistence;
 using Backend.Platform.Security;
-using Backend.Platform.WeChat;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using Npgsql;

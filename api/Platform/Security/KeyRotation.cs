@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Data;
 using System.Security.Cryptography;
 using System.Text;
 using Backend.Domain.Privacy;
@@ -41,9 +42,21 @@ internal sealed class KeyRotation(NpgsqlDataSource owner, Vault vault, TimeProvi
         await using (var alone = Command(connection, "select pg_try_advisory_lock(@lock)", new NpgsqlParameter("lock", Lock)))
             if (await alone.ExecuteScalarAsync(cancellation) is not true) throw new RotationRuns();
 
-        var remaining = 0L;
-        foreach (var column in SealedColumn.All) remaining += await ChangeAsync(connection, column, tell, cancellation);
-        return remaining;
+        try
+        {
+            var remaining = 0L;
+            foreach (var column in SealedColumn.All) remaining += await ChangeAsync(connection, column, tell, cancellation);
+            return remaining;
+        }
+        finally
+        {
+            // A connection that goes back to its pool would keep it.
+            if (connection.State == ConnectionState.Open)
+            {
+                await using var end = Command(connection, "select pg_advisory_unlock(@lock)", new NpgsqlParameter("lock", Lock));
+                await end.ExecuteScalarAsync(CancellationToken.None);
+            }
+        }
     }
 
     /// <summary>How many values of each column stand under another key than the present ones. Changes nothing.</summary>

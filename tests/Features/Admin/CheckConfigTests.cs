@@ -18,7 +18,7 @@ public sealed class CheckConfigTests
     [Theory]
     [InlineData("ConnectionStrings:App", null, "缺少 ConnectionStrings:App。")]
     [InlineData("ConnectionStrings:Worker", "Host=db;Nonsense=1", "ConnectionStrings:Worker 格式有误。")]
-    [InlineData("Vault:Keys:1", null, "缺少 Vault:Keys:1。")]
+    [InlineData("Vault:Keys:1", null, "Vault:Keys 中没有")]
     [InlineData("Vault:CurrentKey", "9", "Vault:Keys 中没有")]
     [InlineData("Vault:CurrentKey", "one", "Vault:CurrentKey 格式有误。")]
     [InlineData("Vault:IndexKey", Weak, "Vault:IndexKey 过弱")]

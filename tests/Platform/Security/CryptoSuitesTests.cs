@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 using Backend.Platform.Security;
-using Backend.Tests.Support;
 
 namespace Backend.Tests.Platform.Security;
 

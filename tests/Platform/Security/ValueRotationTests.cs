@@ -96,8 +96,6 @@ public sealed class ValueRotationTests(MigratedDatabase fixture) : IClassFixture
         // Neither former key is needed any more.
         var alone = Alone(second);
         await using (var api = await Api.StartAsync(Database, Settings(alone, without: 1))) await api.SignInAsync(_scene.OpenIdOf("员工"));
-        // Back for the tests that share the database.
-        await RunAsync(new VaultOptions { CurrentKey = 1, Keys = { [1] = _first.Keys[1], [2] = second.Keys[2] }, Suites = { [2] = "sm4" }, IndexKey = _first.IndexKey, OtherIndexKey = second.IndexKey, OtherIndexSuite = "sm4" });
     }
 
     [Fact]
@@ -171,7 +169,7 @@ public sealed class ValueRotationTests(MigratedDatabase fixture) : IClassFixture
                     }, end.Token);
                 break;
             }
-            catch (Exception e) when (e is OperationCanceledException or NpgsqlException)
+            catch (Exception e) when (e is OperationCanceledException or NpgsqlException or RotationRuns)
             {
                 // What was changed before stays so: the next run goes on from there.
                 var kept = await Database.ScalarAsync<decimal>("select sum(changed) from key_rotations where target like $1", $"{to.CurrentKey} %");
@@ -258,7 +256,12 @@ public sealed class ValueRotationTests(MigratedDatabase fixture) : IClassFixture
             declare
                 columns text;
                 made text;
+                rule name;
             begin
+                -- The rows are for their sealed columns alone; the database is this class's own.
+                for rule in select conname from pg_constraint where conrelid = '{column.Table}'::regclass and contype = 'c' loop
+                    execute format('alter table {column.Table} drop constraint %I', rule);
+                end loop;
                 select string_agg(quote_ident(a.attname), ', '), string_agg(case format_type(a.atttypid, null)
                     when 'uuid' then 'gen_random_uuid()' when 'bytea' then 'sha256(gen_random_uuid()::text::bytea)' when 'timestamp with time zone' then 'now()' when 'date' then 'current_date'
                     when 'boolean' then 'false' when 'integer' then '0' when 'bigint' then '0' when 'smallint' then '0' when 'ltree' then '''x''::ltree' else 'gen_random_uuid()::text' end, ', ')
