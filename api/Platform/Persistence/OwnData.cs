@@ -118,7 +118,10 @@ internal static class OwnData
         {
             if (value is null) continue;
             var text = value.GetValueKind() == JsonValueKind.String ? value.GetValue<string>() : value.ToJsonString();
-            opened[column] = SealedColumns.Contains($"{table}.{column}") ? vault.OpenText($"{table}.{column}", row["id"]!.GetValue<Guid>(), new Sealed(Convert.FromHexString(text.AsSpan(2)))) : text;
+            var isSealed = SealedColumns.Contains($"{table}.{column}");
+            // Nothing was sealed: \x alone.
+            if (isSealed && text.Length <= 2) continue;
+            opened[column] = isSealed ? vault.OpenText($"{table}.{column}", row["id"]!.GetValue<Guid>(), new Sealed(Convert.FromHexString(text.AsSpan(2)))) : text;
         }
 
         return opened;

@@ -86,7 +86,9 @@ public sealed class ConsentsTests(MigratedDatabase fixture) : IClassFixture<Migr
     {
         var mother = await SignInAsync("母亲");
         await GiveAsync(mother, "own_photo").OkAsync();
+        _api.Clock.Advance(TimeSpan.FromSeconds(1));
         await WithdrawAsync(mother, "own_photo").OkAsync();
+        _api.Clock.Advance(TimeSpan.FromSeconds(1));
         await GiveAsync(mother, "own_photo").OkAsync();
         await GiveAsync(mother, "household_care").OkAsync();
         await WithdrawAsync(mother, "household_care").RefusedAsync(422, "not_withdrawable");
