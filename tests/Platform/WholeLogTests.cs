@@ -1,4 +1,3 @@
-using System.Net.Http.Json;
 using System.Text;
 using System.Text.RegularExpressions;
 using Backend.Domain.Grid;
@@ -57,7 +56,7 @@ public sealed class WholeLogTests(MigratedDatabase fixture) : IClassFixture<Migr
         }
 
         var quiet = new WholeLog();
-        quiet.CreateLogger("a category").LogDebug("{Method} {Route} took {Milliseconds} ms in {Trace}", "GET", "/api/v1/households/{id:guid}", 12, Guid.NewGuid());
+        quiet.CreateLogger("a category").LogDebug("{Method} {Route} took {Milliseconds} ms in {Trace}", "GET", "/api/v1/households/{id:guid}", 12, Guid.CreateVersion7());
         Assert.Empty(Found(quiet, values));
     }
 
@@ -92,7 +91,7 @@ public sealed class WholeLogTests(MigratedDatabase fixture) : IClassFixture<Migr
             }
         }
 
-        Assert.True(sent > 3 * contract.Operations.Count());
+        Assert.True(sent >= 3 * contract.Operations.Count);
         Assert.DoesNotContain(WholeLog.Run.Words, w => w.Key.StartsWith("FORGEDLINE", StringComparison.Ordinal));
 
         static string Json(string text) => System.Text.Json.JsonEncodedText.Encode(text).ToString();

@@ -16,6 +16,7 @@ internal static class ProofSize
     public static int PolicyCells => Of(2_000, 20_000);
     public static int Reach => Of(2_000, 20_000);
     public static int RightsChanges => Of(5, 100);
+    public static int HiddenPairs => Of(50, 5_000);
     public static int GeneratedRequests => Of(5_000, 100_000);
     public static int ApiKills => Of(10, 200);
     public static int PostgresKills => Of(3, 50);

@@ -22,7 +22,7 @@ internal static class AddGridNode
     public sealed record Request(
         [property: Required(ErrorMessage = "请填写编码"), RegularExpression("^[a-z0-9_]{1,20}$", ErrorMessage = "编码为 1 到 20 个小写字母、数字或下划线", MatchTimeoutInMilliseconds = 100)] string NodeCode,
         [property: Required(ErrorMessage = "请填写名称"), Text(50, ErrorMessage = "名称不超过 50 个字，不含控制字符")] string Name,
-        [property: Required(ErrorMessage = "请选择层级"), StringLength(50)] string Level,
+        [property: Required(ErrorMessage = "请选择层级"), RegularExpression("^[a-z0-9_]{1,50}$", ErrorMessage = "没有这个层级", MatchTimeoutInMilliseconds = 100)] string Level,
         [property: Range(-20, 200, ErrorMessage = "楼层号为 -20 到 200")] int? FloorNumber = null,
         [property: Range(0, 100_000, ErrorMessage = "排序为 0 到 100000")] int Position = 0);
 

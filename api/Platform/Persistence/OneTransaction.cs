@@ -73,10 +73,15 @@ internal sealed class OneTransaction(
         {
             await db.CommitAsync(cancellation);
         }
-        catch (Exception exception) when (exception is DbUpdateConcurrencyException or DbUpdateException { InnerException: PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege } })
+        catch (DbUpdateException exception) when (exception.InnerException is PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege })
         {
-            // Somebody else's commit came between our read and our write: the revision no longer holds (RL04), or the household hangs elsewhere by now and
-            // what was to be written beside it no longer has its path.
+            // It was within the caller's reach when it was read, or as this replica knew the grid, and is no longer: it has moved.
+            http.Response.Headers.Remove(HeaderNames.ETag);
+            return await RefuseAsync(Problems.NotFound.Result(), cancellation);
+        }
+        catch (DbUpdateConcurrencyException)
+        {
+            // Somebody else's commit came between our read and our write: the revision no longer holds (RL04).
             http.Response.Headers.Remove(HeaderNames.ETag);
             return await RefuseAsync(Problems.VersionStale.Result(), cancellation);
         }

@@ -75,6 +75,8 @@ internal sealed partial class KnownValues(bool strays)
             lock (_lock) _tags[request.Method == "GET" ? path : path[..path.LastIndexOf('/')]] = tag;
         }
 
+        // A compact wall names the order of its tiles, which is read at an address of its own.
+        if (answer.Succeeded && answer.MediaType == "application/vnd.backend.wall-tiers" && answer.Text.Split(' ') is [_, var layout, ..]) Add(who, Link($"{path}/layouts/{{version}}"), $"{path}/layouts/{layout}");
         if (!answer.Succeeded || answer.MediaType != "application/json") return;
         var json = answer.Json;
         Learn(who, json, IdOf(path.Split('/').Last(w => !Guid.TryParse(w, out _))));

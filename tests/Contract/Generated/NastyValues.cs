@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 
 namespace Backend.Tests.Contract.Generated;
@@ -65,7 +66,7 @@ internal static class NastyValues
         {
             "object" => Objects,
             "array" => Lists,
-            "integer" or "number" => Numbers,
+            "integer" or "number" => Numbers.Select(n => n with { Refused = !IsWithin(schema, n.Text!) }),
             _ => [Raw("1"), Raw("true"), Raw("{}"), Raw("[]"), .. schema.TryGetProperty("enum", out var words) ? OfEnum(words) : (schema.TryGetProperty("format", out var format) ? format.GetString() : null) switch
             {
                 "uuid" => Ids,
@@ -77,6 +78,10 @@ internal static class NastyValues
         // What may be null may be left out: there null is no news.
         return [.. OfAnyType, .. others, new NastyValue("null", null, !ContractDocument.MayBeNull(slot))];
     }
+
+    /// <summary>A whole number between the limits that the document names is an ordinary one.</summary>
+    private static bool IsWithin(JsonElement schema, string number) => long.TryParse(number, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value)
+        && schema.TryGetProperty("minimum", out var least) && schema.TryGetProperty("maximum", out var most) && least.GetDouble() <= value && value <= most.GetDouble();
 
     /// <summary>A defined word has one spelling, and stands alone.</summary>
     private static NastyValue[] OfEnum(JsonElement words)

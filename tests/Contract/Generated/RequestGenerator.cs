@@ -107,6 +107,7 @@ internal sealed class RequestGenerator(ContractDocument contract, KnownValues kn
         var query = string.Join('&', values.Where(v => v.Key.In == "query").Select(v => $"{v.Key.Name}={Uri.EscapeDataString(v.Value)}"));
         var headers = operation.Parameters.Where(p => p.In == "header").Select(p => (p.Name, p == slot?.Parameter ? value!.Text! : HeaderOf(p, path))).ToList();
         if (operation.Method == "GET" && random.Next(4) == 0 && known.TagOf(path) is { } tag) headers.Add(("If-None-Match", tag));
+        if (operation.Id == "readWall" && random.Next(3) == 0) headers.Add(("Accept", "application/vnd.backend.wall-tiers"));
         var request = new GeneratedRequest(operation.Method, query.Length > 0 ? $"{path}?{query}" : path, headers);
         if (operation.Body is not { } schema) return request;
 

@@ -147,24 +147,33 @@ public sealed class PolicyDistrict : IAsyncLifetime
         if (turn is not null) await turn.WaitAsync();
         try
         {
-            var (method, route) = _routes[cell.Request.Operation];
-            var path = route.Replace("{id}", cell.Target.Id.ToString(), StringComparison.Ordinal);
-            if (path.IndexOf('{', StringComparison.Ordinal) is > 0 and var rest) path = path[..rest];
-            using var request = new HttpRequestMessage(method, path + cell.Request.Query?.Invoke(cell));
-            request.Headers.Add("traceparent", $"00-{trace}-{trace[..16]}-01");
-            var caller = cell.Request.SpendsSession && cell.Caller.Account is not null ? (await OpenAsync([cell.Caller]))[0] : cell.Caller;
-            if (caller.Kind == SessionKind.WeChat) request.Headers.Authorization = caller.Account is null ? null : new AuthenticationHeaderValue("Bearer", caller.Credentials);
-            else request.Headers.Add("Cookie", $"display={caller.Credentials}");
-            if (method != HttpMethod.Get) request.Headers.Add("Idempotency-Key", trace);
-            if (cell.Request.TakesRevision)
-                request.Headers.TryAddWithoutValidation("If-Match", $"\"{await _database.ScalarAsync<int>($"select revision from {(cell.Target.Kind == TargetKind.Branch ? "grid_nodes" : "households")} where id = $1", cell.Target.Id)}\"");
-            if (cell.Request.Body is { } body) request.Content = JsonContent.Create(await body(cell));
-            return await _client.SendAsync(request);
+            using var request = await MessageAsync(cell, trace);
+            return await SendAsync(request);
         }
         finally
         {
             turn?.Release();
         }
+    }
+
+    internal Task<HttpResponseMessage> SendAsync(HttpRequestMessage request) => _client.SendAsync(request);
+
+    /// <summary>The request of a cell, for who wants to send it herself.</summary>
+    internal async Task<HttpRequestMessage> MessageAsync(Cell cell, string trace)
+    {
+        var (method, route) = _routes[cell.Request.Operation];
+        var path = route.Replace("{id}", cell.Target.Id.ToString(), StringComparison.Ordinal);
+        if (path.IndexOf('{', StringComparison.Ordinal) is > 0 and var rest) path = path[..rest];
+        var request = new HttpRequestMessage(method, path + cell.Request.Query?.Invoke(cell));
+        request.Headers.Add("traceparent", $"00-{trace}-{trace[..16]}-01");
+        var caller = cell.Request.SpendsSession && cell.Caller.Account is not null ? (await OpenAsync([cell.Caller]))[0] : cell.Caller;
+        if (caller.Kind == SessionKind.WeChat) request.Headers.Authorization = caller.Account is null ? null : new AuthenticationHeaderValue("Bearer", caller.Credentials);
+        else request.Headers.Add("Cookie", $"display={caller.Credentials}");
+        if (method != HttpMethod.Get) request.Headers.Add("Idempotency-Key", trace);
+        if (cell.Request.TakesRevision)
+            request.Headers.TryAddWithoutValidation("If-Match", $"\"{await _database.ScalarAsync<int>($"select revision from {(cell.Target.Kind == TargetKind.Branch ? "grid_nodes" : "households")} where id = $1", cell.Target.Id)}\"");
+        if (cell.Request.Body is { } body) request.Content = JsonContent.Create(await body(cell));
+        return request;
     }
 
     internal Caller Named(string name) => Everybody.Single(c => c.Name == name);

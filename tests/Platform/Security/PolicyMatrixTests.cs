@@ -181,6 +181,85 @@ public sealed class PolicyMatrixTests(PolicyDistrict district) : IClassFixture<P
         Figures.Print($"AZ07 hidden or missing: {pairs} pairs of {operations.Count} operations, the same commands and the same bytes");
     }
 
+    /// <summary>
+    /// The time that an answer takes says no more: of a hidden and a missing household the slower one is guessed no better than by a coin. Timed one after the
+    /// other in an order by lot, and judged in full size alone, where the machine is free for it.
+    /// </summary>
+    [Theory]
+    [InlineData("readHousehold")]
+    [InlineData("reviseFacts")]
+    public async Task AZ07_a_hidden_household_takes_as_long_as_a_missing_one(string operation)
+    {
+        var request = PolicyRequests.All.Single(r => r.Operation == operation);
+        var (caller, lot) = (district.Named("staff"), new Random(7));
+        var hidden = district.Targets[TargetKind.Household].Where(t => !t.Gone && district.Oracle.Expect(caller, operation, t) == Verdict.NotFound).ToList();
+        async Task<double> AskAsync(Target target)
+        {
+            using var message = await district.MessageAsync(new Cell(district, request, caller, target), ActivityTraceId.CreateRandom().ToHexString());
+            var began = Stopwatch.GetTimestamp();
+            using var answer = await district.SendAsync(message);
+            var took = Stopwatch.GetElapsedTime(began).TotalMilliseconds;
+            Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+            return took;
+        }
+
+        var (ofHidden, ofMissing) = (new List<double>(), new List<double>());
+        for (var pair = -20; pair < ProofSize.HiddenPairs; pair++)
+        {
+            var (here, nowhere) = (hidden[lot.Next(hidden.Count)], new Target(TargetKind.Household, Guid.CreateVersion7(), Gone: true));
+            var isHiddenFirst = lot.Next(2) == 0;
+            var first = await AskAsync(isHiddenFirst ? here : nowhere);
+            var second = await AskAsync(isHiddenFirst ? nowhere : here);
+            if (pair < 0) continue;
+            ofHidden.Add(isHiddenFirst ? first : second);
+            ofMissing.Add(isHiddenFirst ? second : first);
+        }
+
+        // The probability that a hidden one takes longer than a missing one, over all pairs of both: what any threshold can make of it (Mann and Whitney).
+        var ranked = ofHidden.Select(t => (Time: t, Hidden: true)).Concat(ofMissing.Select(t => (Time: t, Hidden: false))).OrderBy(t => t.Time).ToList();
+        var rankSum = ranked.Select((t, i) => t.Hidden ? i + 1.0 : 0).Sum();
+        var longer = (rankSum - ofHidden.Count * (ofHidden.Count + 1.0) / 2) / ((double)ofHidden.Count * ofMissing.Count);
+        var auc = Math.Max(longer, 1 - longer);
+        Figures.Print($"AZ07 {operation}: {ofHidden.Count} pairs, medians {ofHidden.Order().ElementAt(ofHidden.Count / 2):0.000} and {ofMissing.Order().ElementAt(ofMissing.Count / 2):0.000} ms, AUC {auc:0.000}");
+        if (ProofSize.Full) Assert.InRange(auc, 0.5, 0.55);
+    }
+
+    /// <summary>
+    /// Whoever gets a statistic of a place may read every household that is counted in it, or gets the counts of a whole wall root by tier: no other cell is given
+    /// to anybody, so none below five persons is either, and of two statistics none tells more than the rows that the caller may read.
+    /// </summary>
+    [Fact]
+    public async Task AZ13_a_statistic_is_given_to_whoever_may_read_the_households_that_it_counts()
+    {
+        string[] statistics = ["readOverview", "readCoverage", "listLeaderLoads", "listVacancies"];
+        var (lot, given) = (new Random(13), 0);
+        var (nodes, homes) = (district.Targets[TargetKind.Node].Where(t => !t.Gone).ToList(), district.Targets[TargetKind.Household].Where(t => !t.Gone).ToList());
+        for (var pair = 0; pair < 500; pair++)
+        {
+            var (caller, node) = (district.Everybody[lot.Next(district.Everybody.Count)], nodes[lot.Next(nodes.Count)]);
+            var request = PolicyRequests.All.Single(r => r.Operation == statistics[lot.Next(statistics.Length)]);
+            using var answer = await district.SendAsync(new Cell(district, request, caller, node), ActivityTraceId.CreateRandom().ToHexString());
+            if (!answer.IsSuccessStatusCode) continue;
+            given++;
+            Assert.All(homes.Where(h => district.Oracle.IsWithin(h.Node!.Value, node.Id)), h =>
+                Assert.True(district.Oracle.Expect(caller, "readHousehold", h) == Verdict.Allowed, $"{request.Operation} of {node} counts a household that {caller.Name} may not read"));
+        }
+
+        Assert.True(given > 20, $"only {given} of 500 were given");
+        // A hall's screen stands on a wall root or above, and is given its counts by tier and nothing else.
+        var halls = district.Everybody.Where(c => c.Kind == SessionKind.Hall).ToList();
+        Assert.NotEmpty(halls);
+        var hall = PolicyRequests.All.Single(r => r.Operation == "readHall");
+        foreach (var screen in halls)
+        {
+            Assert.Contains(district.Targets[TargetKind.HallNode], t => t.Id == screen.Node);
+            var told = await district.SendAsync(new Cell(district, hall, screen, Target.Nothing), ActivityTraceId.CreateRandom().ToHexString()).OkAsync();
+            Assert.DoesNotContain(told.EnumerateObject(), m => m.Value.ValueKind == System.Text.Json.JsonValueKind.Array);
+            foreach (var statistic in statistics)
+                Assert.NotEqual(Verdict.Allowed, district.Oracle.Expect(screen, statistic, district.Targets[TargetKind.Node].First(t => t.Id == screen.Node)));
+        }
+    }
+
     /// <summary>Asks all of it in parallel and compares status, the body of "not found", and the audit.</summary>
     private async Task<IReadOnlyCollection<Answer>> AskAsync(string figure, IReadOnlyCollection<Cell> cells)
     {

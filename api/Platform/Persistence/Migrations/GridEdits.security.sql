@@ -39,7 +39,8 @@ create policy definer_moves on tile_changes for insert to backend_definer with c
 grant select, update (parent_id, path, root_id, position, revision) on grid_nodes to backend_definer;
 grant select (id, node_id, node_path, root_id, revision), update (node_path, root_id, revision) on households to backend_definer;
 grant select (node_id, node_path), update (node_path) on displays to backend_definer;
-grant update (node_path) on invites, binding_requests to backend_definer;
+grant update (node_path) on invites, binding_requests, guardianships, rights_requests to backend_definer;
+grant select (household_id, node_path) on guardianships, rights_requests to backend_definer;
 grant select, update (node_path, root_id, version) on tiles to backend_definer;
 grant insert on tile_changes to backend_definer;
 grant select, update (version) on wall_roots to backend_definer;
@@ -89,7 +90,7 @@ begin
         from public.grid_nodes n where n.id = h.node_id and h.node_id = any(nodes) returning h.id)
     select coalesce(array_agg(c.id), '{}') into homes from changed c;
     foreach t in array array['residents', 'memberships', 'tag_values', 'register_marks', 'measures', 'photos', 'monthly_evaluations', 'visits', 'tier_changes',
-        'alarms', 'invites', 'binding_requests'] loop
+        'alarms', 'invites', 'binding_requests', 'guardianships', 'rights_requests'] loop
         execute format('update public.%I c set node_path = h.node_path from public.households h where h.id = c.household_id and h.id = any($1)', t) using homes;
     end loop;
     update public.displays d set node_path = n.path from public.grid_nodes n where n.id = d.node_id and d.node_id = any(nodes);

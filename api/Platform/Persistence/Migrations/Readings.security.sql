@@ -6,7 +6,7 @@ create policy app_select on reveals for select to backend_app using (account_id 
 create policy app_insert on reveals for insert to backend_app with check (
     account_id = (select app.account())
     and exists (select from public.memberships m where m.household_id = reveals.household_id and m.resident_id = reveals.resident_id and m.to_day is null));
-create policy definer on reveals for select to backend_definer using (true);
+create policy definer_reads on reveals for select to backend_definer using (true);
 grant select, insert on reveals to backend_app;
 grant select (id, purpose) on reveals to backend_definer;
 -- Its justification is sealed: the rotation of keys (KeyRotations.sql) goes through it like through the others.
@@ -16,9 +16,9 @@ grant select (justification), update (justification) on reveals to backend_defin
 -- Who has read what, by the ids. A read appends to its list of pending entries and whoever fills that sorts it in: the smaller it is, the shorter she waits.
 create index ix_audit_entries_target_ids on audit_entries using gin (target_ids) with (gin_pending_list_limit = 1024);
 
-create policy definer on audit_entries for select to backend_definer using (true);
-create policy definer on memberships for select to backend_definer using (true);
-create policy definer on photos for select to backend_definer using (true);
+create policy definer_reads on audit_entries for select to backend_definer using (true);
+create policy definer_reads on memberships for select to backend_definer using (true);
+create policy definer_reads on photos for select to backend_definer using (true);
 grant select (id, at, account_id, roles, scope, operation, target_ids, result, address, correlation_id) on audit_entries to backend_definer;
 grant select (household_id, resident_id, from_day, to_day) on memberships to backend_definer;
 grant select (id, household_id) on photos to backend_definer;
