@@ -108,13 +108,14 @@ grant select on delivery_attempts to backend_app;
 do $$
 declare t text;
 begin
-    foreach t in array array['invites', 'binding_requests', 'guardianships', 'rights_requests'] loop
+    foreach t in array array['invites', 'binding_requests', 'guardianships', 'rights_requests', 'staff_invitations', 'reveals'] loop
         execute format('create policy worker on %I to backend_worker using (true) with check (true)', t);
     end loop;
 end $$;
 create policy worker_over on outbox_messages as restrictive for delete to backend_worker using (done_at is not null);
 create policy worker_over on rights_requests as restrictive for delete to backend_worker using (decided_at is not null);
-grant select (id, expires_at), delete on invites to backend_worker;
+grant select (id, expires_at), delete on invites, staff_invitations to backend_worker;
+grant select (id, revealed_at), delete on reveals to backend_worker;
 grant select (id, requested_at), delete on binding_requests to backend_worker;
 grant select (id, to_day, recorded_at), delete on guardianships to backend_worker;
 grant select (id, decided_at), delete on rights_requests to backend_worker;
@@ -130,7 +131,11 @@ begin
         execute format('create policy definer on %I to backend_definer using (true) with check (true)', t);
     end loop;
 end $$;
-grant select (resident_id), update (name, resident_id, phone, disabled_at) on accounts to backend_definer;
+create policy definer_delete on staff_credentials for delete to backend_definer using (true);
+create policy definer_delete on staff_devices for delete to backend_definer using (true);
+grant delete on staff_credentials, staff_devices to backend_definer;
+grant select (account_id), delete on staff_invitations to backend_definer;
+grant select (resident_id), update (name, user_name, resident_id, phone, disabled_at) on accounts to backend_definer;
 grant select (id, snapshot), update (snapshot, next_evaluation_on, revision) on households to backend_definer;
 grant select (revision) on households to backend_definer;
 grant select (household_id, resident_id, to_day), delete on memberships to backend_definer;
@@ -193,10 +198,13 @@ begin
         return query delete from public.account_photos p where p.account_id = account returning p.id;
         delete from public.we_chat_identities i where i.account_id = account;
         delete from public.sessions s where s.account_id = account;
+        delete from public.staff_credentials c where c.account_id = account;
+        delete from public.staff_devices d where d.account_id = account;
+        delete from public.staff_invitations i where i.account_id = account;
         delete from public.idempotency_records i where i.account_id = account;
         delete from public.subscription_credits c where c.account_id = account;
         delete from public.consents c where c.account_id = account and (c.resident_id is null or c.resident_id = gone);
-        update public.accounts a set name = '已注销', resident_id = null, phone = null, disabled_at = moment where a.id = account;
+        update public.accounts a set name = '已注销', user_name = null, resident_id = null, phone = null, disabled_at = moment where a.id = account;
     end if;
     delete from public.memberships m where m.resident_id = gone;
     delete from public.residents r where r.id = gone;
