@@ -1821,6 +1821,194 @@ namespace Backend.Platform.Persistence.Migrations
                         });
                 });
 
+            modelBuilder.Entity("Backend.Domain.Privacy.Consent", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<Guid>("AccountId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("account_id");
+
+                    b.Property<DateTimeOffset>("At")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("at");
+
+                    b.Property<string>("Channel")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("channel");
+
+                    b.Property<string>("Purpose")
+                        .IsRequired()
+                        .HasColumnType("character varying(40)")
+                        .HasColumnName("purpose");
+
+                    b.Property<Guid?>("ResidentId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("resident_id");
+
+                    b.Property<int>("Version")
+                        .HasColumnType("integer")
+                        .HasColumnName("version");
+
+                    b.Property<bool>("Withdrawn")
+                        .HasColumnType("boolean")
+                        .HasColumnName("withdrawn");
+
+                    b.HasKey("Id")
+                        .HasName("pk_consents");
+
+                    b.HasIndex("Purpose")
+                        .HasDatabaseName("ix_consents_purpose");
+
+                    b.HasIndex("ResidentId")
+                        .HasDatabaseName("ix_consents_resident_id");
+
+                    b.HasIndex("Version")
+                        .HasDatabaseName("ix_consents_version");
+
+                    b.HasIndex("AccountId", "Purpose")
+                        .HasDatabaseName("ix_consents_account_id_purpose");
+
+                    b.ToTable("consents", null, t =>
+                        {
+                            t.HasCheckConstraint("ck_consents_channel", "\"channel\" in ('mini_program', 'browser')");
+                        });
+                });
+
+            modelBuilder.Entity("Backend.Domain.Privacy.Guardianship", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<byte[]>("Evidence")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("evidence");
+
+                    b.Property<DateOnly>("FromDay")
+                        .HasColumnType("date")
+                        .HasColumnName("from_day");
+
+                    b.Property<Guid>("GuardianId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("guardian_id");
+
+                    b.Property<Guid>("HouseholdId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("household_id");
+
+                    b.Property<string>("NodePath")
+                        .IsRequired()
+                        .HasColumnType("ltree")
+                        .HasColumnName("node_path");
+
+                    b.Property<DateTimeOffset>("RecordedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("recorded_at");
+
+                    b.Property<Guid>("RecordedBy")
+                        .HasColumnType("uuid")
+                        .HasColumnName("recorded_by");
+
+                    b.Property<DateOnly>("ToDay")
+                        .HasColumnType("date")
+                        .HasColumnName("to_day");
+
+                    b.Property<Guid>("WardId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("ward_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_guardianships");
+
+                    b.HasIndex("GuardianId")
+                        .HasDatabaseName("ix_guardianships_guardian_id");
+
+                    b.HasIndex("HouseholdId")
+                        .HasDatabaseName("ix_guardianships_household_id");
+
+                    b.HasIndex("RecordedBy")
+                        .HasDatabaseName("ix_guardianships_recorded_by");
+
+                    b.HasIndex("WardId")
+                        .HasDatabaseName("ix_guardianships_ward_id");
+
+                    b.ToTable("guardianships", null, t =>
+                        {
+                            t.HasCheckConstraint("ck_guardianships_two", "guardian_id <> ward_id");
+                        });
+                });
+
+            modelBuilder.Entity("Backend.Domain.Privacy.PrivacyNotice", b =>
+                {
+                    b.Property<int>("Version")
+                        .HasColumnType("integer")
+                        .HasColumnName("version");
+
+                    b.Property<string>("Content")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("content");
+
+                    b.Property<DateOnly>("FromDay")
+                        .HasColumnType("date")
+                        .HasColumnName("from_day");
+
+                    b.HasKey("Version")
+                        .HasName("pk_privacy_notices");
+
+                    b.ToTable("privacy_notices", (string)null);
+                });
+
+            modelBuilder.Entity("Backend.Domain.Privacy.Purpose", b =>
+                {
+                    b.Property<string>("Code")
+                        .HasMaxLength(40)
+                        .HasColumnType("character varying(40)")
+                        .HasColumnName("code");
+
+                    b.Property<string>("Basis")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("basis");
+
+                    b.Property<string>("Content")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("content");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("name");
+
+                    b.Property<bool>("OfChild")
+                        .HasColumnType("boolean")
+                        .HasColumnName("of_child");
+
+                    b.Property<int>("Position")
+                        .HasColumnType("integer")
+                        .HasColumnName("position");
+
+                    b.Property<bool>("Sensitive")
+                        .HasColumnType("boolean")
+                        .HasColumnName("sensitive");
+
+                    b.HasKey("Code")
+                        .HasName("pk_purposes");
+
+                    b.ToTable("purposes", null, t =>
+                        {
+                            t.HasCheckConstraint("ck_purposes_basis", "\"basis\" in ('statutory_duty', 'consent')");
+                        });
+                });
+
             modelBuilder.Entity("Backend.Domain.Privacy.Reveal", b =>
                 {
                     b.Property<Guid>("Id")
@@ -1869,6 +2057,89 @@ namespace Backend.Platform.Persistence.Migrations
                     b.ToTable("reveals", null, t =>
                         {
                             t.HasCheckConstraint("ck_reveals_purpose", "\"purpose\" in ('visit', 'help', 'check', 'emergency')");
+                        });
+                });
+
+            modelBuilder.Entity("Backend.Domain.Privacy.RightsRequest", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<Guid>("AccountId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("account_id");
+
+                    b.Property<Guid?>("AgreedBy")
+                        .HasColumnType("uuid")
+                        .HasColumnName("agreed_by");
+
+                    b.Property<byte[]>("Answer")
+                        .HasColumnType("bytea")
+                        .HasColumnName("answer");
+
+                    b.Property<byte[]>("Content")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("content");
+
+                    b.Property<DateTimeOffset?>("DecidedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("decided_at");
+
+                    b.Property<Guid?>("DecidedBy")
+                        .HasColumnType("uuid")
+                        .HasColumnName("decided_by");
+
+                    b.Property<DateOnly>("DueDay")
+                        .HasColumnType("date")
+                        .HasColumnName("due_day");
+
+                    b.Property<Guid>("HouseholdId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("household_id");
+
+                    b.Property<string>("Kind")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("NodePath")
+                        .IsRequired()
+                        .HasColumnType("ltree")
+                        .HasColumnName("node_path");
+
+                    b.Property<DateTimeOffset>("RequestedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("requested_at");
+
+                    b.Property<Guid>("ResidentId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("resident_id");
+
+                    b.Property<string>("State")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("state");
+
+                    b.HasKey("Id")
+                        .HasName("pk_rights_requests");
+
+                    b.HasIndex("AccountId")
+                        .HasDatabaseName("ix_rights_requests_account_id");
+
+                    b.HasIndex("HouseholdId")
+                        .HasDatabaseName("ix_rights_requests_household_id");
+
+                    b.HasIndex("ResidentId")
+                        .HasDatabaseName("ix_rights_requests_resident_id");
+
+                    b.ToTable("rights_requests", null, t =>
+                        {
+                            t.HasCheckConstraint("ck_rights_requests_kind", "\"kind\" in ('correct', 'delete', 'explain')");
+
+                            t.HasCheckConstraint("ck_rights_requests_state", "\"state\" in ('open', 'agreed_once', 'granted', 'refused')");
                         });
                 });
 
@@ -3011,6 +3282,67 @@ namespace Backend.Platform.Persistence.Migrations
                         .HasConstraintName("fk_subscription_credits_accounts_account_id");
                 });
 
+            modelBuilder.Entity("Backend.Domain.Privacy.Consent", b =>
+                {
+                    b.HasOne("Backend.Domain.Accounts.Account", null)
+                        .WithMany()
+                        .HasForeignKey("AccountId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_consents_accounts_account_id");
+
+                    b.HasOne("Backend.Domain.Privacy.Purpose", null)
+                        .WithMany()
+                        .HasForeignKey("Purpose")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired()
+                        .HasConstraintName("fk_consents_purposes_purpose");
+
+                    b.HasOne("Backend.Domain.Households.Resident", null)
+                        .WithMany()
+                        .HasForeignKey("ResidentId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .HasConstraintName("fk_consents_residents_resident_id");
+
+                    b.HasOne("Backend.Domain.Privacy.PrivacyNotice", null)
+                        .WithMany()
+                        .HasForeignKey("Version")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired()
+                        .HasConstraintName("fk_consents_privacy_notices_version");
+                });
+
+            modelBuilder.Entity("Backend.Domain.Privacy.Guardianship", b =>
+                {
+                    b.HasOne("Backend.Domain.Households.Resident", null)
+                        .WithMany()
+                        .HasForeignKey("GuardianId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_guardianships_residents_guardian_id");
+
+                    b.HasOne("Backend.Domain.Households.Household", null)
+                        .WithMany()
+                        .HasForeignKey("HouseholdId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_guardianships_households_household_id");
+
+                    b.HasOne("Backend.Domain.Accounts.Account", null)
+                        .WithMany()
+                        .HasForeignKey("RecordedBy")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired()
+                        .HasConstraintName("fk_guardianships_accounts_recorded_by");
+
+                    b.HasOne("Backend.Domain.Households.Resident", null)
+                        .WithMany()
+                        .HasForeignKey("WardId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_guardianships_residents_ward_id");
+                });
+
             modelBuilder.Entity("Backend.Domain.Privacy.Reveal", b =>
                 {
                     b.HasOne("Backend.Domain.Accounts.Account", null)
@@ -3033,6 +3365,30 @@ namespace Backend.Platform.Persistence.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_reveals_residents_resident_id");
+                });
+
+            modelBuilder.Entity("Backend.Domain.Privacy.RightsRequest", b =>
+                {
+                    b.HasOne("Backend.Domain.Accounts.Account", null)
+                        .WithMany()
+                        .HasForeignKey("AccountId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_rights_requests_accounts_account_id");
+
+                    b.HasOne("Backend.Domain.Households.Household", null)
+                        .WithMany()
+                        .HasForeignKey("HouseholdId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_rights_requests_households_household_id");
+
+                    b.HasOne("Backend.Domain.Households.Resident", null)
+                        .WithMany()
+                        .HasForeignKey("ResidentId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_rights_requests_residents_resident_id");
                 });
 
             modelBuilder.Entity("Backend.Domain.Tiers.TierChange", b =>
