@@ -4,7 +4,6 @@ using Backend.Platform.Security;
 using Backend.Tests.Support;
 using Local;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Playwright;
 using static Microsoft.Playwright.Assertions;
 
 namespace Backend.Tests.Browser;

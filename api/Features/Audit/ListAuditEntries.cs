@@ -45,9 +45,9 @@ internal static class ListAuditEntries
             .Refuses(Problems.Invalid, Problems.CursorInvalid, Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed);
 
     private const string Sql = """
-        select e.id, e.at, e.account_id, a.name, e.roles, e.scope, e.operation, e.target_ids, e.result, e.address, e.correlation_id
-        from app.audit_entries(@day, @account, @target, @operation, @from, @until, @after, @limit) e left join accounts a on a.id = e.account_id
-        order by e.id desc
+        select e.id, e.at, e.account_id, a.name, e.roles, e.scope, e.operation, e.target_ids, e.result, e.address, e.correlation_id, e.xid::text
+        from app.audit_entries(@day, @account, @target, @operation, @from, @until, @after_xid::xid8, @after, @limit) e left join accounts a on a.id = e.account_id
+        order by e.xid desc, e.id desc
         """;
 
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
@@ -61,34 +61,35 @@ internal static class ListAuditEntries
         if (!IsSensible(until)) errors["until"] = ["应为 1900 到 2100 年的时间"];
         if (errors.Count > 0) return Problems.Invalid.Result(errors);
 
-        // Entries have version 7 ids, the newest the greatest; the filter is part of what is signed.
+        // A place in the order of the chain; the filter is part of what is signed.
         var filter = string.Create(CultureInfo.InvariantCulture, $"{accountId} {targetId} {operation} {from:O} {until:O}");
-        Guid? after = null;
+        string[]? after = null;
         if (cursor is not null)
         {
-            if (!Guid.TryParse(cursors.Read(filter, cursor), out var last)) return Problems.CursorInvalid.Result();
-            after = last;
+            after = cursors.Read(filter, cursor)?.Split('|');
+            if (after is not { Length: 2 }) return Problems.CursorInvalid.Result();
         }
 
         await using var reader = await ScopedCommands.ReadAsync(source, me.Current,
         [
             ScopedCommands.Command(Sql, new("day", clock.Today()), new("limit", limit + 1), Nullable("account", NpgsqlDbType.Uuid, accountId), Nullable("target", NpgsqlDbType.Uuid, targetId),
                 Nullable("operation", NpgsqlDbType.Text, operation), Nullable("from", NpgsqlDbType.TimestampTz, from?.ToUniversalTime()),
-                Nullable("until", NpgsqlDbType.TimestampTz, until?.ToUniversalTime()), Nullable("after", NpgsqlDbType.Uuid, after)),
+                Nullable("until", NpgsqlDbType.TimestampTz, until?.ToUniversalTime()), Nullable("after_xid", NpgsqlDbType.Text, after?[0]),
+                Nullable("after", NpgsqlDbType.Uuid, after is null ? null : Guid.Parse(after[1]))),
             audit.ReadCommand([.. ((Guid?[])[accountId, targetId]).OfType<Guid>()]),
         ], cancellation);
-        var (rows, items) = (reader.Rows, new List<Item>());
+        var (rows, items, last) = (reader.Rows, new List<Item>(), "");
         while (await rows.ReadAsync(cancellation))
         {
+            if (items.Count == limit) return TypedResults.Ok(new Response(items, cursors.Sign(filter, last)));
             string? Text(int column) => rows.IsDBNull(column) ? null : rows.GetString(column);
             items.Add(new Item(
                 rows.GetGuid(0), rows.GetFieldValue<DateTimeOffset>(1), rows.IsDBNull(2) ? null : rows.GetGuid(2), Text(3),
                 [.. (Text(4)?.Split(',') ?? []).Select(SnakeCase.Parse<Role>)], Text(5), rows.GetString(6), rows.GetFieldValue<Guid[]>(7), rows.GetString(8), Text(9), rows.GetString(10)));
+            last = $"{rows.GetString(11)}|{items[^1].Id}";
         }
 
-        if (items.Count <= limit) return TypedResults.Ok(new Response(items, null));
-        items.RemoveAt(limit);
-        return TypedResults.Ok(new Response(items, cursors.Sign(filter, $"{items[^1].Id}")));
+        return TypedResults.Ok(new Response(items, null));
     }
 
     private static bool IsSensible(DateTimeOffset? moment) => moment is null or { Year: >= 1900 and <= ShanghaiDay.LatestYear };

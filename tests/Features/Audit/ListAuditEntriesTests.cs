@@ -108,7 +108,7 @@ public sealed class ListAuditEntriesTests(MigratedDatabase fixture) : IClassFixt
                 await scope.ExecuteNonQueryAsync();
             }
 
-            await using var count = new NpgsqlCommand("select count(*) from app.audit_entries($1, null, null, null, null, null, null, 100)", connection);
+            await using var count = new NpgsqlCommand("select count(*) from app.audit_entries($1, null, null, null, null, null, null, null, 100)", connection);
             count.Parameters.Add(new NpgsqlParameter { Value = day });
             return (long)(await count.ExecuteScalarAsync())!;
         }

@@ -61,7 +61,7 @@ public sealed class FieldRightsTests(MigratedDatabase fixture) : IClassFixture<M
             TagValueType.Enum => t.EnumValues!.Split(':')[0],
             TagValueType.Money => $"{3141590 + i}.27",
             TagValueType.Number => $"{i % 7}",
-            TagValueType.Date => t.Code == "birth_date" ? born : Day.AddDays(-30).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+            TagValueType.Date => t.Code == "birth_date" ? born : Day.AddDays(-31 - i).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
             _ => $"私密内容{i}",
         }));
         _scene.Home("s.c.a.b.f1", "101", Day, [.. Hard, .. others]);

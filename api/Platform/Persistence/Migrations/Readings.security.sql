@@ -19,7 +19,7 @@ create index ix_audit_entries_target_ids on audit_entries using gin (target_ids)
 create policy definer_reads on audit_entries for select to backend_definer using (true);
 create policy definer_reads on memberships for select to backend_definer using (true);
 create policy definer_reads on photos for select to backend_definer using (true);
-grant select (id, at, account_id, roles, scope, operation, target_ids, result, address, correlation_id) on audit_entries to backend_definer;
+grant select (id, at, account_id, roles, scope, operation, target_ids, result, address, correlation_id, xid) on audit_entries to backend_definer;
 grant select (household_id, resident_id, from_day, to_day) on memberships to backend_definer;
 grant select (id, household_id) on photos to backend_definer;
 grant create on schema app to backend_definer;
@@ -46,9 +46,9 @@ begin
             and (before is null or (e.at, e.id) < (before, before_id))
         order by e.at desc, e.id desc limit most;
 end $$;
--- The whole of it for whoever holds a post of audit administration on that day, and for nobody else (AU04).
-create function app.audit_entries(today date, who uuid, target uuid, what text, earliest timestamptz, until timestamptz, before_id uuid, most integer)
-    returns table (id uuid, at timestamptz, account_id uuid, roles text, scope text, operation text, target_ids uuid[], result text, address text, correlation_id text)
+-- The whole of it for whoever holds a post of audit administration on that day, and for nobody else (AU04), in the order of the chain (adr/017).
+create function app.audit_entries(today date, who uuid, target uuid, what text, earliest timestamptz, until timestamptz, before_xid xid8, before_id uuid, most integer)
+    returns table (id uuid, at timestamptz, account_id uuid, roles text, scope text, operation text, target_ids uuid[], result text, address text, correlation_id text, xid xid8)
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if not exists (
@@ -56,13 +56,13 @@ begin
             union all select s.account_id, s.post_id, s.from_day, s.to_day from public.stand_ins s) h join public.posts p on p.id = h.post_id
         where h.account_id = app.account() and p.role = 'audit_admin' and today between h.from_day and coalesce(h.to_day, 'infinity')) then return;
     end if;
-    return query select e.id, e.at, e.account_id, e.roles, e.scope, e.operation, e.target_ids, e.result, e.address, e.correlation_id
+    return query select e.id, e.at, e.account_id, e.roles, e.scope, e.operation, e.target_ids, e.result, e.address, e.correlation_id, e.xid
         from public.audit_entries e
         where (who is null or e.account_id = who) and (target is null or e.target_ids @> array[target]) and (what is null or e.operation = what)
-            and (earliest is null or e.at >= earliest) and (until is null or e.at < until) and (before_id is null or e.id < before_id)
-        order by e.id desc limit most;
+            and (earliest is null or e.at >= earliest) and (until is null or e.at < until) and (before_id is null or (e.xid, e.id) < (before_xid, before_id))
+        order by e.xid desc, e.id desc limit most;
 end $$;
-revoke all on function app.readings(text[], timestamptz, uuid, integer), app.audit_entries(date, uuid, uuid, text, timestamptz, timestamptz, uuid, integer) from public;
-grant execute on function app.readings(text[], timestamptz, uuid, integer), app.audit_entries(date, uuid, uuid, text, timestamptz, timestamptz, uuid, integer) to backend_app;
+revoke all on function app.readings(text[], timestamptz, uuid, integer), app.audit_entries(date, uuid, uuid, text, timestamptz, timestamptz, xid8, uuid, integer) from public;
+grant execute on function app.readings(text[], timestamptz, uuid, integer), app.audit_entries(date, uuid, uuid, text, timestamptz, timestamptz, xid8, uuid, integer) to backend_app;
 reset role;
 revoke create on schema app from backend_definer;
