@@ -1,4 +1,3 @@
-using Backend.Domain.Accounts;
 using Backend.Platform.Audit;
 using Backend.Platform.Errors;
 using Backend.Platform.OpenApi;
