@@ -1,7 +1,3 @@
-using System.ComponentModel.DataAnnotations;
-using Backend.Domain.Accounts;
-using Backend.Domain.Grid;
-using Backend.Platform;
 using Backend.Platform.Audit;
 using Backend.Platform.Errors;
 using Backend.Platform.OpenApi;

@@ -1,6 +1,5 @@
 using System.ComponentModel.DataAnnotations;
 using Backend.Domain.Accounts;
-using Backend.Domain.Grid;
 using Backend.Platform;
 using Backend.Platform.Audit;
 using Backend.Platform.Errors;

@@ -1,7 +1,4 @@
-using System.ComponentModel.DataAnnotations;
-using Backend.Domain.Accounts;
 using Backend.Domain.Grid;
-using Backend.Platform;
 using Backend.Platform.Audit;
 using Backend.Platform.Errors;
 using Backend.Platform.OpenApi;

@@ -1,10 +1,5 @@
-using System.ComponentModel.DataAnnotations;
-using Backend.Domain.Accounts;
 using Backend.Domain.Grid;
-using Backend.Platform;
-using Backend.Platform.Audit;
 using Backend.Platform.Errors;
-using Backend.Platform.OpenApi;
 using Backend.Platform.Persistence;
 using Backend.Platform.Security;
 using Microsoft.AspNetCore.Http.HttpResults;
