@@ -1,4 +1,3 @@
-using Backend.Domain.Privacy;
 using Backend.Platform.Audit;
 using Backend.Platform.Errors;
 using Backend.Platform.OpenApi;

@@ -1,6 +1,8 @@
 using System.Globalization;
 using Backend.Platform.Security;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Storage;
+using Npgsql;
 
 namespace Backend.Platform.Persistence;
 
@@ -27,9 +29,13 @@ internal sealed record RetentionRule(string Table, int? Days, string Key, string
         {
             await using var db = databases.ForWorker();
             await db.BeginAsync(cancellation);
+            await using var command = (NpgsqlCommand)db.Database.GetDbConnection().CreateCommand();
+            command.Transaction = (NpgsqlTransaction)db.Database.CurrentTransaction!.GetDbTransaction();
             // Names from our own list, never anybody's input.
-            var piece = await db.Database.ExecuteSqlRawAsync(
-                $"delete from {Table} where {Key} in (select {Key} from {Table} where {Since} < {{0}} order by {Since} limit {Piece.ToString(CultureInfo.InvariantCulture)})", [Before(today)], cancellation);
+            command.CommandText = $"delete from {Table} where {Key} in (select {Key} from {Table} where {Since} < @before order by {Since} limit @piece)";
+            command.Parameters.Add(new NpgsqlParameter("before", Before(today)));
+            command.Parameters.Add(new NpgsqlParameter("piece", Piece));
+            var piece = await command.ExecuteNonQueryAsync(cancellation);
             await db.CommitAsync(cancellation);
             deleted += piece;
             if (piece < Piece) return deleted;

@@ -1,4 +1,4 @@
-using System.Text.Json;
+using System.Globalization;
 using Backend.Domain.Grid;
 using Backend.Domain.Households;
 using Backend.Platform.Files;
@@ -112,7 +112,7 @@ public sealed class ConsentsTests(MigratedDatabase fixture) : IClassFixture<Migr
         await GuardAsync(staff, _child, Door(2)).RefusedAsync(422, "guardianship_not_allowed");
         await GuardAsync(await SignInAsync("楼层长"), _child, Door(1)).RefusedAsync(403, "operation_not_allowed");
         var recorded = await GuardAsync(staff, _child, Door(1)).OkAsync();
-        Assert.Equal(Day.AddDays(1).ToString("yyyy-MM-dd"), recorded.GetProperty("toDay").GetString());
+        Assert.Equal(Day.AddDays(1).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture), recorded.GetProperty("toDay").GetString());
         var listed = (await staff.GetAsync($"/api/v1/households/{_scene.Household(Door(1)).Id}/guardianships").OkAsync()).GetProperty("items").EnumerateArray().Single();
         Assert.Equal(("小孩", "户口簿第3页"), (listed.GetProperty("wardName").GetString(), listed.GetProperty("evidence").GetString()));
 

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
-using System.Text.Json;
 using Backend.Domain.Grid;
 using Backend.Platform.Security;
 using Backend.Tests.Support;
