@@ -69,16 +69,16 @@ test("arrows move as the eye sees it, also from building to building", () => {
 
 test("buildings follow the grid by number, floors stand as the house stands, doors are in order", () => {
   const places = new Places([
-    { id: "c", name: "铜源社区", level: "community", path: "dc.td.ty", position: 0 },
-    { id: "a1", name: "一片区", level: "area", path: "dc.td.ty.a1", position: 0 },
-    { id: "a2", name: "二片区", level: "area", path: "dc.td.ty.a2", position: 0 },
-    { id: "b2", name: "2栋", level: "building", path: "dc.td.ty.a1.b2", position: 0 },
-    { id: "b10", name: "10栋", level: "building", path: "dc.td.ty.a1.b10", position: 0 },
-    { id: "b11", name: "11栋", level: "building", path: "dc.td.ty.a2.b11", position: 0 },
-    { id: "b2f2", name: "2层", level: "floor", path: "dc.td.ty.a1.b2.f2", position: 0 },
-    { id: "b2f10", name: "10层", level: "floor", path: "dc.td.ty.a1.b2.f10", position: 0 },
-    { id: "b10f1", name: "1层", level: "floor", path: "dc.td.ty.a1.b10.f1", position: 0 },
-    { id: "b11f1", name: "1层", level: "floor", path: "dc.td.ty.a2.b11.f1", position: 0 },
+    { id: "c", name: "铜源社区", level: "community", path: "dc.td.ty", position: 0, revision: 1 },
+    { id: "a1", name: "一片区", level: "area", path: "dc.td.ty.a1", position: 0, revision: 1 },
+    { id: "a2", name: "二片区", level: "area", path: "dc.td.ty.a2", position: 0, revision: 1 },
+    { id: "b2", name: "2栋", level: "building", path: "dc.td.ty.a1.b2", position: 0, revision: 1 },
+    { id: "b10", name: "10栋", level: "building", path: "dc.td.ty.a1.b10", position: 0, revision: 1 },
+    { id: "b11", name: "11栋", level: "building", path: "dc.td.ty.a2.b11", position: 0, revision: 1 },
+    { id: "b2f2", name: "2层", level: "floor", path: "dc.td.ty.a1.b2.f2", position: 0, revision: 1 },
+    { id: "b2f10", name: "10层", level: "floor", path: "dc.td.ty.a1.b2.f10", position: 0, revision: 1 },
+    { id: "b10f1", name: "1层", level: "floor", path: "dc.td.ty.a1.b10.f1", position: 0, revision: 1 },
+    { id: "b11f1", name: "1层", level: "floor", path: "dc.td.ty.a2.b11.f1", position: 0, revision: 1 },
   ]);
   const tiles = [tile("1", "b11f1"), tile("2", "b10f1"), tile("3", "b2f2", "2-1-210"), tile("4", "b2f2", "2-1-29"), tile("5", "b2f10")];
   const buildings = places.buildings(tiles, "c");
@@ -88,19 +88,19 @@ test("buildings follow the grid by number, floors stand as the house stands, doo
 
 test("positions of the grid come before the letters of its codes", () => {
   const places = new Places([
-    { id: "td", name: "铜都街道", level: "street", path: "dc.td", position: 1 },
-    { id: "bg", name: "碧谷街道", level: "street", path: "dc.bg", position: 2 },
-    { id: "b22", name: "22栋", level: "building", path: "dc.bg.b22", position: 22 },
-    { id: "b1", name: "1栋", level: "building", path: "dc.td.b1", position: 1 },
+    { id: "td", name: "铜都街道", level: "street", path: "dc.td", position: 1, revision: 1 },
+    { id: "bg", name: "碧谷街道", level: "street", path: "dc.bg", position: 2, revision: 1 },
+    { id: "b22", name: "22栋", level: "building", path: "dc.bg.b22", position: 22, revision: 1 },
+    { id: "b1", name: "1栋", level: "building", path: "dc.td.b1", position: 1, revision: 1 },
   ]);
   assert.deepEqual(places.buildings([tile("1", "b22"), tile("2", "b1")], "dc").map((building) => building.name), ["1栋", "22栋"]);
 });
 
 test("flats stand over each other by staircase and room, and an empty flat leaves its place dark", () => {
   const places = new Places([
-    { id: "b", name: "1栋", level: "building", path: "b1", position: 0 },
-    { id: "f1", name: "1层", level: "floor", path: "b1.f1", position: 0 },
-    { id: "f2", name: "2层", level: "floor", path: "b1.f2", position: 0 },
+    { id: "b", name: "1栋", level: "building", path: "b1", position: 0, revision: 1 },
+    { id: "f1", name: "1层", level: "floor", path: "b1.f1", position: 0, revision: 1 },
+    { id: "f2", name: "2层", level: "floor", path: "b1.f2", position: 0, revision: 1 },
   ]);
   const doors = (floor: string, ...names: string[]): Tile[] => names.map((name) => tile(name, floor, name));
   const [building] = places.buildings([...doors("f1", "1-1-101", "1-1-102", "1-2-101"), ...doors("f2", "1-1-202", "1-2-201")], "c");

@@ -54,7 +54,7 @@ export class Places {
     const top = this.byId.get(topId)?.path ?? "";
     const found = new Map<string, { node: GridNode; group: string; floors: Map<string, Tile[]> }>();
     for (const tile of tiles) {
-      const node = this.above(tile.node, "building") ?? this.byId.get(tile.node) ?? { id: tile.node, name: "", level: "", path: "", position: 0 };
+      const node = this.above(tile.node, "building") ?? this.byId.get(tile.node) ?? { id: tile.node, name: "", level: "", path: "", position: 0, revision: 0 };
       let entry = found.get(node.id);
       if (entry === undefined) {
         entry = { node, group: this.group(node, top), floors: new Map() };

@@ -40,6 +40,7 @@ internal static class ListLeaderLoads
         nodes.MapGet("/{id:guid}/leader-loads", Handle).WithName("listLeaderLoads")
             .WithSummary("网格长包户数")
             .WithDescription("每位网格长负责的户数，按网格顺序排列，不排名；原则上 15 户左右，超过 20 户提示。用 next 翻页。")
+            .ForConsole()
             .Refuses(Problems.Invalid, Problems.CursorInvalid, Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed, Problems.NotFound);
 
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(

@@ -33,6 +33,7 @@ internal static class ListVacancies
         nodes.MapGet("/{id:guid}/vacancies", Handle).WithName("listVacancies")
             .WithSummary("空缺职务")
             .WithDescription("今天无人任职的职务、代理人，以及由哪一级网格长接管，按网格顺序排列。")
+            .ForConsole()
             .Refuses(Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed, Problems.NotFound);
 
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(

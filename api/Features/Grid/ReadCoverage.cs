@@ -29,6 +29,7 @@ internal static class ReadCoverage
         nodes.MapGet("/{id:guid}/coverage", Handle).WithName("readCoverage")
             .WithSummary("网格覆盖")
             .WithDescription("没有网格长的户数（目标为 0）、所在网格，以及各户最近的网格长属于哪一级。空缺职务由上一级接管。")
+            .ForConsole()
             .Refuses(Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed, Problems.NotFound);
 
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
