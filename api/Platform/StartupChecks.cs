@@ -81,7 +81,9 @@ internal sealed class StartupChecks(
 
     /// <summary>The setting that the framework could not read; its own words would quote the value.</summary>
     private static string? Misread(Exception e) =>
-        Regex.Match(e.Message, "^Failed to convert configuration value .* at '([^']+)' to type") is { Success: true } match ? match.Groups[1].Value : null;
+        MisreadAt.Match(e.Message) is { Success: true } match ? match.Groups[1].Value : null;
+
+    private static readonly Regex MisreadAt = new("^Failed to convert configuration value .* at '([^']+)' to type", RegexOptions.NonBacktracking);
 
     private static StartRefused SameRole(string role) =>
         new($"ConnectionStrings:App 与 ConnectionStrings:Worker 使用了同一数据库角色 {role}，应分别为 backend_app 与 backend_worker。");

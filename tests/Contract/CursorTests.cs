@@ -8,22 +8,27 @@ namespace Backend.Tests.Contract;
 public sealed class CursorTests(MigratedDatabase fixture) : IClassFixture<MigratedDatabase>, IAsyncLifetime
 {
     private ContractScene _scene = null!;
-    private SignedIn _staff = null!;
+    /// <summary>By operation: who reads it, who else may, an address, and the same one under other filters.</summary>
+    private Dictionary<string, (string Who, string? Else, string Address, string[] Others)> _lists = null!;
 
-    /// <summary>By operation: an address, and the same one under other filters.</summary>
-    private Dictionary<string, (string Address, string[] Others)> _lists = null!;
+    private Dictionary<string, SignedIn> _readers = null!;
 
     public async Task InitializeAsync()
     {
         _scene = await ContractScene.StartAsync(fixture.Database);
-        _staff = await _scene.SignInAsync("员工");
+        _readers = [];
+        foreach (var who in (string[])["员工", "社区", "审计", "审计二", "居民"]) _readers[who] = await _scene.SignInAsync(who);
         Guid Node(string path) => _scene.Scene.Node(path).Id;
         _lists = new()
         {
-            ["listHouseholds"] = ("/api/v1/households?", [$"/api/v1/households?nodeId={Node("s.c.a.b.f1")}&", "/api/v1/households?tier=green&", $"/api/v1/households?nodeId={Node("s.c")}&tier=green&"]),
-            ["listLeaderLoads"] = ($"/api/v1/grid-nodes/{Node("s.c")}/leader-loads?", [$"/api/v1/grid-nodes/{Node("s.c.a")}/leader-loads?"]),
-            ["listNotices"] = ("/api/v1/notices?", []),
+            // Nobody signs in while it is read: each reading is an entry too.
+            ["listAuditEntries"] = ("审计", "审计二", "/api/v1/audit-entries?operation=signInWithWeChat&", ["/api/v1/audit-entries?operation=listHouseholds&"]),
+            ["listReadings"] = ("居民", null, "/api/v1/me/readings?", []),
+            ["listHouseholds"] = ("员工", "社区", "/api/v1/households?", [$"/api/v1/households?nodeId={Node("s.c.a.b.f1")}&", "/api/v1/households?tier=green&", $"/api/v1/households?nodeId={Node("s.c")}&tier=green&"]),
+            ["listLeaderLoads"] = ("员工", "社区", $"/api/v1/grid-nodes/{Node("s.c")}/leader-loads?", [$"/api/v1/grid-nodes/{Node("s.c.a")}/leader-loads?"]),
+            ["listNotices"] = ("员工", "社区", "/api/v1/notices?", []),
         };
+        for (var reading = 0; reading < 3; reading++) await _readers["员工"].GetAsync("/api/v1/households?limit=100").OkAsync();
     }
 
     public async Task DisposeAsync() => await _scene.DisposeAsync();
@@ -35,14 +40,14 @@ public sealed class CursorTests(MigratedDatabase fixture) : IClassFixture<Migrat
     [Fact]
     public async Task IN03_pages_of_any_size_hold_every_row_once_and_in_one_order()
     {
-        foreach (var (address, others) in _lists.Values)
+        foreach (var (who, _, address, others) in _lists.Values)
         {
             foreach (var list in (string[])[address, .. others])
             {
-                var whole = await RowsAsync(list, 100);
+                var whole = await RowsAsync(_readers[who], list, 100);
                 Assert.NotEmpty(whole);
                 Assert.Distinct(whole);
-                foreach (var size in (int[])[1, 2, 3]) Assert.Equal(whole, await RowsAsync(list, size));
+                foreach (var size in (int[])[1, 2, 3]) Assert.Equal(whole, await RowsAsync(_readers[who], list, size));
             }
         }
     }
@@ -51,20 +56,20 @@ public sealed class CursorTests(MigratedDatabase fixture) : IClassFixture<Migrat
     public async Task IN03_a_cursor_that_was_changed_in_one_bit_anywhere_is_refused()
     {
         var tried = 0;
-        foreach (var (address, _) in _lists.Values)
+        foreach (var (who, _, address, _) in _lists.Values)
         {
-            var cursor = Base64UrlEncoder.DecodeBytes(await CursorAsync(_staff, address));
+            var cursor = Base64UrlEncoder.DecodeBytes(await CursorAsync(_readers[who], address));
             for (var bit = 0; bit < 8 * cursor.Length; bit += 3)
             {
                 var changed = cursor.ToArray();
                 changed[bit / 8] ^= (byte)(1 << bit % 8);
-                await RefusedAsync(_staff, address, Base64UrlEncoder.Encode(changed));
+                await RefusedAsync(_readers[who], address, Base64UrlEncoder.Encode(changed));
                 tried++;
             }
 
             var whole = Base64UrlEncoder.Encode(cursor);
             foreach (var other in (string[])[whole[..^4], whole + "AAAA", whole[4..], "", "AAAA", "*", "长", "\0", "' or 1=1", new string('A', 5000), Base64UrlEncoder.Encode(cursor.Concat(cursor).ToArray())])
-                await RefusedAsync(_staff, address, other);
+                await RefusedAsync(_readers[who], address, other);
         }
 
         Figures.Print($"IN03 changed cursors: {tried} of {_lists.Count} operations, all refused");
@@ -73,41 +78,41 @@ public sealed class CursorTests(MigratedDatabase fixture) : IClassFixture<Migrat
     [Fact]
     public async Task IN03_a_cursor_of_somebody_else_of_another_operation_or_of_another_filter_is_refused()
     {
-        // Both reach and are told the same.
-        var other = await _scene.SignInAsync("社区");
-        foreach (var (operation, (address, others)) in _lists)
+        foreach (var (operation, (who, another, address, others)) in _lists)
         {
-            var cursor = await CursorAsync(_staff, address);
-            await RefusedAsync(other, address, cursor);
+            var reader = _readers[who];
+            var cursor = await CursorAsync(reader, address);
+            // Both reach and are told the same.
+            if (another is not null) await RefusedAsync(_readers[another], address, cursor);
             foreach (var filtered in others)
             {
-                await RefusedAsync(_staff, filtered, cursor);
-                await RefusedAsync(_staff, address, await CursorAsync(_staff, filtered));
+                await RefusedAsync(reader, filtered, cursor);
+                await RefusedAsync(reader, address, await CursorAsync(reader, filtered));
             }
 
-            foreach (var (_, (foreign, _)) in _lists.Where(l => l.Key != operation)) await RefusedAsync(_staff, foreign, cursor);
+            foreach (var (_, (_, _, foreign, _)) in _lists.Where(l => l.Key != operation && l.Value.Who == who)) await RefusedAsync(reader, foreign, cursor);
             // And it is good where it belongs, also in a later session.
-            await (await _scene.SignInAsync("员工")).GetAsync($"{address}limit=1&cursor={Uri.EscapeDataString(cursor)}").OkAsync();
+            await (await _scene.SignInAsync(who)).GetAsync($"{address}limit=1&cursor={Uri.EscapeDataString(cursor)}").OkAsync();
         }
     }
 
     [Fact]
     public async Task IN03_a_page_has_1_to_100_rows()
     {
-        foreach (var (address, _) in _lists.Values)
+        foreach (var (who, _, address, _) in _lists.Values)
         {
             foreach (var size in (string[])["0", "101", "-1", "2147483647", "2147483648", "-2147483649", "99999999999999999999", "1e2", "0x10", "1.5", "ten", "%00"])
-                await _staff.GetAsync($"{address}limit={size}").RefusedAsync(400, "invalid_request");
-            foreach (var size in (string[])["1", "100"]) await _staff.GetAsync($"{address}limit={size}").OkAsync();
+                await _readers[who].GetAsync($"{address}limit={size}").RefusedAsync(400, "invalid_request");
+            foreach (var size in (string[])["1", "100"]) await _readers[who].GetAsync($"{address}limit={size}").OkAsync();
         }
     }
 
-    private async Task<List<string>> RowsAsync(string address, int size)
+    private static async Task<List<string>> RowsAsync(SignedIn reader, string address, int size)
     {
         var rows = new List<string>();
         for (string? cursor = ""; cursor is not null;)
         {
-            var page = await _staff.GetAsync($"{address}limit={size}{(cursor.Length > 0 ? $"&cursor={Uri.EscapeDataString(cursor)}" : "")}").OkAsync();
+            var page = await reader.GetAsync($"{address}limit={size}{(cursor.Length > 0 ? $"&cursor={Uri.EscapeDataString(cursor)}" : "")}").OkAsync();
             var items = page.GetProperty("items").EnumerateArray().Select(i => i.GetRawText()).ToList();
             Assert.InRange(items.Count, 0, size);
             rows.AddRange(items);

@@ -26,6 +26,7 @@ const CONTENT: Record<Reading["content"], string> = {
   photo: "查看照片",
   phone: "查看完整电话号码",
   binding_request: "查看微信绑定申请",
+  guardianship: "查看孩子的监护关系",
 };
 
 const PURPOSE: Record<Reading["purpose"], string> = {

@@ -13,6 +13,8 @@ public enum ReadingContent
     /// <summary>A full phone number; all other contents have it masked.</summary>
     Phone,
     BindingRequest,
+    /// <summary>Who acts for its children.</summary>
+    Guardianship,
 }
 
 /// <summary>用途: what a household's data was read for. The last four are said by whoever asked for a full number; the others follow from the operation.</summary>
@@ -41,6 +43,7 @@ internal static class ReadLog
         ["readPhoto"] = (ReadingContent.Photo, ReadingPurpose.Care),
         ["readDecisionSheet"] = (ReadingContent.DecisionSheet, ReadingPurpose.TierReview),
         ["listBindingRequests"] = (ReadingContent.BindingRequest, ReadingPurpose.Joining),
+        ["listGuardianships"] = (ReadingContent.Guardianship, ReadingPurpose.Care),
         ["revealPhone"] = (ReadingContent.Phone, null),
     }.ToFrozenDictionary(StringComparer.Ordinal);
 

@@ -31,7 +31,7 @@ internal sealed class ContractScene : IAsyncDisposable
     [
         ("员工", Role.Staff, "s.c", false), ("楼层长", Role.FloorLeader, "s.c.a.b.f1", true), ("二层", Role.FloorLeader, "s.c.a.b.f2", true), ("楼长", Role.BuildingLeader, "s.c.a.b", true),
         ("片区长", Role.AreaLeader, "s.c.a", true), ("社区", Role.CommunityLeader, "s.c", true), ("街道", Role.StreetManager, "s", false), ("区", Role.DistrictManager, "", false),
-        ("劳务", Role.LabourOfficer, "s.c", false), ("系统", Role.SystemAdmin, "", false), ("安全", Role.SecurityAdmin, "", false), ("安全二", Role.SecurityAdmin, "", false), ("审计", Role.AuditAdmin, "", false), ("外社区", Role.Staff, "s.d", false), ("外楼层", Role.FloorLeader, "s.d.a.b.f1", true),
+        ("劳务", Role.LabourOfficer, "s.c", false), ("系统", Role.SystemAdmin, "", false), ("安全", Role.SecurityAdmin, "", false), ("安全二", Role.SecurityAdmin, "", false), ("审计", Role.AuditAdmin, "", false), ("审计二", Role.AuditAdmin, "", false), ("外社区", Role.Staff, "s.d", false), ("外楼层", Role.FloorLeader, "s.d.a.b.f1", true),
     ];
 
     private const int Employees = 40;

@@ -47,6 +47,14 @@ internal static class NastyValues
         Word("2026-11-20T00:00:00+08:00"), Word("2026-11-20T00:00:00Z"), Word("+12026-01-01"), Word("-0001-01-01"), Word("2026-11-20\0"), Word("二〇二六年"), Word(""), Raw("20261120"),
     ];
 
+    /// <summary>Any offset is a good one; what the framework reads besides in other spellings is no harm.</summary>
+    private static readonly NastyValue[] Moments =
+    [
+        Word("1899-12-31T23:59:59Z"), Word("2101-01-01T00:00:00Z"), Word("0001-01-01T00:00:00Z"), Word("9999-12-31T23:59:59-14:00"), Word("2026-02-30T00:00:00Z"), Word("2026-11-20T25:00:00Z"),
+        Word("2026-11-20T00:00:00+08:00", false), Word("2026-11-20T00:00:00-11:30", false), Word("2026-11-20T00:00:00+15:00"), Word("2026-11-20", false), Word("now"), Word("1795420800"), Word("二〇二六年"),
+        Word("2026-11-20T00:00:00Z\0", false), Word(""), Raw("20261120"),
+    ];
+
     private static readonly NastyValue[] Ids =
     [
         Word(""), Word("x"), Word("00000000-0000-0000-0000-000000000000", false), Word("ffffffff-ffff-ffff-ffff-ffffffffffff", false), Word("0198a000-0000-7000-8000-00000000000g"), Word("1"), Word("../me"), Word("0198a000-0000-7000-8000-000000000000\0"),
@@ -71,6 +79,7 @@ internal static class NastyValues
             {
                 "uuid" => Ids,
                 "date" => Days,
+                "date-time" => Moments,
                 null => Texts,
                 var f => throw new NotSupportedException($"No nasty values of the format {f}."),
             }],

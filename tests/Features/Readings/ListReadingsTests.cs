@@ -140,8 +140,10 @@ public sealed class ListReadingsTests(MigratedDatabase fixture) : IClassFixture<
     public void B7_every_audited_reading_of_a_household_is_in_the_read_log()
     {
         string[] writes = [.. PolicyTable.Load().Rows.Where(r => r.Key == KeyRule.Required).Select(r => r.Operation), "inviteResident"];
+        // It tells a caller of her own posts, and of the household nothing but where it hangs.
+        string[] ownRight = ["explainReach"];
         var about = PolicyRequests.All.Where(r => !r.IsUnaudited && r.About is TargetKind.Household or TargetKind.Member or TargetKind.Photo or TargetKind.Resident).Select(r => r.Operation);
-        Assert.Empty(about.Except(writes).Except(ReadLog.Operations.Keys));
+        Assert.Empty(about.Except(writes).Except(ownRight).Except(ReadLog.Operations.Keys));
         Assert.Empty(ReadLog.Operations.Keys.Except(PolicyTable.Load().Rows.Select(r => r.Operation)));
     }
 

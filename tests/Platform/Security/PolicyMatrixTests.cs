@@ -176,8 +176,9 @@ public sealed class PolicyMatrixTests(PolicyDistrict district) : IClassFixture<P
         }
 
         Assert.True(complaints.Count == 0, string.Join("\n\n", complaints.Take(10)));
-        // Everything that is asked for by its id, and can be hidden.
-        Assert.Empty(district.AddressedOperations.Except(operations));
+        // Everything that is asked for by its id, and can be hidden: accounts and posts of staff belong to the deployment, and whoever may ask sees them all.
+        var never = PolicyRequests.All.Where(r => r.About is TargetKind.Account or TargetKind.StaffPost or TargetKind.StaffProposal or TargetKind.StaffAppointment).Select(r => r.Operation);
+        Assert.Empty(district.AddressedOperations.Except(operations).Except(never));
         Figures.Print($"AZ07 hidden or missing: {pairs} pairs of {operations.Count} operations, the same commands and the same bytes");
     }
 
@@ -237,7 +238,8 @@ public sealed class PolicyMatrixTests(PolicyDistrict district) : IClassFixture<P
         for (var pair = 0; pair < 500; pair++)
         {
             var (caller, node) = (district.Everybody[lot.Next(district.Everybody.Count)], nodes[lot.Next(nodes.Count)]);
-            var request = PolicyRequests.All.Single(r => r.Operation == statistics[lot.Next(statistics.Length)]);
+            var statistic = statistics[lot.Next(statistics.Length)];
+            var request = PolicyRequests.All.Single(r => r.Operation == statistic);
             using var answer = await district.SendAsync(new Cell(district, request, caller, node), ActivityTraceId.CreateRandom().ToHexString());
             if (!answer.IsSuccessStatusCode) continue;
             given++;
@@ -255,8 +257,8 @@ public sealed class PolicyMatrixTests(PolicyDistrict district) : IClassFixture<P
             Assert.Contains(district.Targets[TargetKind.HallNode], t => t.Id == screen.Node);
             var told = await district.SendAsync(new Cell(district, hall, screen, Target.Nothing), ActivityTraceId.CreateRandom().ToHexString()).OkAsync();
             Assert.DoesNotContain(told.EnumerateObject(), m => m.Value.ValueKind == System.Text.Json.JsonValueKind.Array);
-            foreach (var statistic in statistics)
-                Assert.NotEqual(Verdict.Allowed, district.Oracle.Expect(screen, statistic, district.Targets[TargetKind.Node].First(t => t.Id == screen.Node)));
+            foreach (var counted in statistics)
+                Assert.NotEqual(Verdict.Allowed, district.Oracle.Expect(screen, counted, district.Targets[TargetKind.Node].First(t => t.Id == screen.Node)));
         }
     }
 

@@ -264,7 +264,7 @@ public sealed class ValueRotationTests(MigratedDatabase fixture) : IClassFixture
                 end loop;
                 select string_agg(quote_ident(a.attname), ', '), string_agg(case format_type(a.atttypid, null)
                     when 'uuid' then 'gen_random_uuid()' when 'bytea' then 'sha256(gen_random_uuid()::text::bytea)' when 'timestamp with time zone' then 'now()' when 'date' then 'current_date'
-                    when 'boolean' then 'false' when 'integer' then '0' when 'bigint' then '0' when 'smallint' then '0' when 'ltree' then '''x''::ltree' else 'gen_random_uuid()::text' end, ', ')
+                    when 'boolean' then 'false' when 'bytea[]' then 'array[sha256(''x'')]' when 'integer' then '0' when 'bigint' then '0' when 'smallint' then '0' when 'ltree' then '''x''::ltree' else 'gen_random_uuid()::text' end, ', ')
                 into columns, made
                 from pg_attribute a where a.attrelid = '{column.Table}'::regclass and a.attnum > 0 and not a.attisdropped and a.attnotnull;
                 set local session_replication_role = replica;

@@ -148,6 +148,7 @@ grant select (household_id) on photos to backend_definer;
 grant select (account_id), delete on idempotency_records to backend_definer;
 grant select (account_id), delete on subscription_credits to backend_definer;
 grant delete on sessions, consents to backend_definer;
+grant select (account_id), delete on tickets to backend_definer;
 grant select (id, resident_id, kind, state, agreed_by, decided_by) on rights_requests to backend_definer;
 grant create on schema app to backend_definer;
 set role backend_definer;
@@ -197,6 +198,7 @@ begin
     if account is not null then
         return query delete from public.account_photos p where p.account_id = account returning p.id;
         delete from public.we_chat_identities i where i.account_id = account;
+        delete from public.tickets t where t.account_id = account;
         delete from public.sessions s where s.account_id = account;
         delete from public.staff_credentials c where c.account_id = account;
         delete from public.staff_devices d where d.account_id = account;
