@@ -12,7 +12,7 @@ namespace Backend.Features.Admin;
 /// <c>admin create-user</c>: makes an administrator (ID07: there are no default accounts), with a post of that role on the topmost node, and prints her one-time
 /// invitation. It is how the first two security administrators come to be; everybody after them is proposed and approved (AZ15).
 /// </summary>
-internal static partial class CreateUser
+internal static class CreateUser
 {
     private static readonly Dictionary<Role, string> Titles = new()
     {
@@ -40,7 +40,7 @@ internal static partial class CreateUser
         var userName = new Option<string>("--user-name") { Description = "登录用户名：3 到 32 个小写字母、数字、点、下划线或连字符", Required = true };
         userName.Validators.Add(result =>
         {
-            if (!UserName().IsMatch(result.GetValueOrDefault<string>() ?? "")) result.AddError("--user-name 应为 3 到 32 个小写字母、数字、点、下划线或连字符，以字母或数字开头。");
+            if (!UserName.IsMatch(result.GetValueOrDefault<string>() ?? "")) result.AddError("--user-name 应为 3 到 32 个小写字母、数字、点、下划线或连字符，以字母或数字开头。");
         });
         return userName;
     }
@@ -58,6 +58,5 @@ internal static partial class CreateUser
         return made ? ([account, post, appointment, invitation], token) : (null, $"用户名 {userName} 已被使用；重新邀请请用 admin invite。");
     }
 
-    [GeneratedRegex("^[a-z0-9][a-z0-9._-]{2,31}$")]
-    private static partial Regex UserName();
+    private static readonly Regex UserName = new("^[a-z0-9][a-z0-9._-]{2,31}$", RegexOptions.NonBacktracking);
 }

@@ -29,7 +29,7 @@ internal static class ReadMyData
             .WithDescription("本平台保存的关于本人（residentId 为本人监护的儿童时，关于该儿童）的全部内容，逐表列出，可作为副本保存。")
             .ForConsole()
             .BeforeNotice()
-            .Refuses(Problems.NotSignedIn, Problems.SessionEnded, Problems.NotFound);
+            .Refuses(Problems.Invalid, Problems.NotSignedIn, Problems.SessionEnded, Problems.NotFound);
 
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
         BackendDb db, CurrentAccount me, AppDataSource source, Vault vault, AuditWriter audit, CancellationToken cancellation, Guid? residentId = null)

@@ -21,8 +21,10 @@ internal static class RecordConsent
     /// <param name="NoticeVersion">The notice that was shown.</param>
     /// <param name="ResidentId">Her ward; null: herself.</param>
     public sealed record Request(
-        [property: Required(ErrorMessage = "请提供 purpose"), StringLength(40, ErrorMessage = "purpose 过长")] string Purpose,
-        int NoticeVersion,
+        [property: Required(ErrorMessage = "请提供 purpose")]
+        [property: RegularExpression("^[a-z_]{1,40}$", ErrorMessage = "purpose 应为 1 到 40 个小写字母或下划线", MatchTimeoutInMilliseconds = 100)]
+        string Purpose,
+        [property: Range(1, 1_000_000, ErrorMessage = "noticeVersion 为现行隐私告知的版本")] int NoticeVersion,
         Guid? ResidentId = null);
 
     /// <param name="Id">The row of the ledger.</param>

@@ -21,7 +21,9 @@ internal static class WithdrawConsent
     /// <param name="Purpose">用途.</param>
     /// <param name="ResidentId">Her ward; null: herself.</param>
     public sealed record Request(
-        [property: Required(ErrorMessage = "请提供 purpose"), StringLength(40, ErrorMessage = "purpose 过长")] string Purpose,
+        [property: Required(ErrorMessage = "请提供 purpose")]
+        [property: RegularExpression("^[a-z_]{1,40}$", ErrorMessage = "purpose 应为 1 到 40 个小写字母或下划线", MatchTimeoutInMilliseconds = 100)]
+        string Purpose,
         Guid? ResidentId = null);
 
     public static void Map(RouteGroupBuilder me) =>

@@ -73,6 +73,7 @@ internal static class NastyValues
         IEnumerable<NastyValue> others = type switch
         {
             "object" => Objects,
+            "boolean" => [Word("true"), Word("TRUE"), Word("yes"), Word(""), Raw("1"), Raw("0"), Raw("{}"), Raw("[]")],
             "array" => Lists,
             "integer" or "number" => Numbers.Select(n => n with { Refused = !IsWithin(schema, n.Text!) }),
             _ => [Raw("1"), Raw("true"), Raw("{}"), Raw("[]"), .. schema.TryGetProperty("enum", out var words) ? OfEnum(words) : (schema.TryGetProperty("format", out var format) ? format.GetString() : null) switch

@@ -47,7 +47,7 @@ internal sealed class RequestGenerator(ContractDocument contract, KnownValues kn
     /// <summary>As a careful client sends it.</summary>
     public GeneratedRequest Valid(Operation operation, string who) =>
         // Where an answer gave a whole address, a client follows it.
-        known.PickLink(random, who, operation.Path) is { } link && random.Next(2) == 0 ? Request(operation, who, null, null) with { Target = link } : Request(operation, who, null, null);
+        known.PickLink(random, who, operation.Path) is { } link && (operation.Id == "moveGridNode" || random.Next(2) == 0) ? Request(operation, who, null, null) with { Target = link } : Request(operation, who, null, null);
 
     /// <summary>As a careful client sends it, but for one value.</summary>
     public GeneratedRequest With(Operation operation, string who, Slot slot, NastyValue value) => Request(operation, who, slot, value);
@@ -146,7 +146,8 @@ internal sealed class RequestGenerator(ContractDocument contract, KnownValues kn
             case "array":
                 return new JsonArray([.. Enumerable.Range(0, random.Next(Limit(schema, "minItems", 0), 3)).Select(_ => Value(schema.GetProperty("items"), name, who))]);
             case "integer":
-                return JsonValue.Create(random.Next(Limit(schema, "minimum", 0), Limit(schema, "maximum", 100) + 1));
+                // The privacy notice in force is the first.
+                return JsonValue.Create(name == "noticeVersion" ? 1 : random.Next(Limit(schema, "minimum", 0), Limit(schema, "maximum", 100) + 1));
             default:
                 return JsonValue.Create(Text(schema, name, who));
         }

@@ -10,6 +10,7 @@ create policy definer_reads on reveals for select to backend_definer using (true
 grant select, insert on reveals to backend_app;
 grant select (id, purpose) on reveals to backend_definer;
 -- Its justification is sealed: the rotation of keys (KeyRotations.sql) goes through it like through the others.
+create policy rotation_select on reveals for select to backend_definer using (true);
 create policy rotation_update on reveals for update to backend_definer using (true) with check (true);
 grant select (justification), update (justification) on reveals to backend_definer;
 
