@@ -111,12 +111,14 @@ internal sealed class ContractScene : IAsyncDisposable
             known.Add("", "residentId", $"{Scene.Head(door)}");
             known.Add("", "residentId", $"{Child(door)}");
             known.Add("", "guardianId", $"{Scene.Head(door)}");
+            known.Add("", $"guardian of {Child(door)}", $"{Scene.Head(door)}");
             known.Add("", "bindingTicket", bindingTicket);
             known.Add("", "invite", invite);
         }
         foreach (var door in Enumerable.Range(1, 9).Select(Door)) known.AddLink($"/api/v1/households/{Scene.Household(door).Id}/residents/{Scene.Head(door)}/phone-reveals");
         // Only what is empty moves: whoever sends requests keeps her households.
         foreach (var floor in Enumerable.Range(7, 3)) known.AddLink($"/api/v1/grid-nodes/{Scene.Node($"s.c.a.b.f{floor}").Id}/place");
+        for (var i = 3; i < Employees; i++) known.AddLink($"/api/v1/staff-accounts/{Scene.Account(Employee(i)).Id}/disablement");
         foreach (var number in Enumerable.Range(1, 40)) known.Add("", "nodeCode", $"new_{number}");
         foreach (var purpose in (string[])["privacy_notice", "household_care", "own_photo"]) known.Add("", "purpose", purpose);
         var resident = await SignInAsync("居民");

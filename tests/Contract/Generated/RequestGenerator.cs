@@ -46,8 +46,8 @@ internal sealed class RequestGenerator(ContractDocument contract, KnownValues kn
 
     /// <summary>As a careful client sends it.</summary>
     public GeneratedRequest Valid(Operation operation, string who) =>
-        // Where an answer gave a whole address, a client follows it.
-        known.PickLink(random, who, operation.Path) is { } link && (operation.Id == "moveGridNode" || random.Next(2) == 0) ? Request(operation, who, null, null) with { Target = link } : Request(operation, who, null, null);
+        // Where an answer gave a whole address, a client follows it: always where another one would take somebody who sends requests out of the scene.
+        known.PickLink(random, who, operation.Path) is { } link && (operation.Id is "moveGridNode" or "disableAccount" || random.Next(2) == 0) ? Request(operation, who, null, null) with { Target = link } : Request(operation, who, null, null);
 
     /// <summary>As a careful client sends it, but for one value.</summary>
     public GeneratedRequest With(Operation operation, string who, Slot slot, NastyValue value) => Request(operation, who, slot, value);
@@ -170,6 +170,10 @@ internal sealed class RequestGenerator(ContractDocument contract, KnownValues kn
     {
         // The first code of an authenticator is that of the secret that was given for it.
         if ((body as JsonObject)?["proof"]?.ToString() is { Length: > 50 } proof) body["code"] = StaffFactors.FirstCode(proof, Api.Noon);
+        // A guardian lives with her ward.
+        if ((body as JsonObject)?["guardianId"] is not null && known.Pick(random, "", $"guardian of {id}") is { } guardian) body["guardianId"] = guardian;
+        // Most consents are one's own.
+        if (body is JsonObject consent && consent.ContainsKey("purpose") && consent.ContainsKey("residentId")) consent["residentId"] = null;
         foreach (var value in (body as JsonObject)?["values"] as JsonArray ?? [])
         {
             var tag = Pick(HouseholdTags);
