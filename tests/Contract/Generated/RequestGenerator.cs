@@ -44,6 +44,8 @@ internal sealed class RequestGenerator(ContractDocument contract, KnownValues kn
         ("Origin", "https://elsewhere.example"), ("Content-Encoding", "gzip"), ("traceparent", "00-zz-zz-00"), ("Host", "elsewhere.example"), ("Upgrade", "websocket"),
     ];
 
+    private static readonly string[] Purposes = ["privacy_notice", "household_care", "own_photo"];
+
     /// <summary>As a careful client sends it.</summary>
     public GeneratedRequest Valid(Operation operation, string who) =>
         // Where an answer gave a whole address, a client follows it: always where another one would take somebody who sends requests out of the scene.
@@ -172,8 +174,9 @@ internal sealed class RequestGenerator(ContractDocument contract, KnownValues kn
         if ((body as JsonObject)?["proof"]?.ToString() is { Length: > 50 } proof) body["code"] = StaffFactors.FirstCode(proof, Api.Noon);
         // A guardian lives with her ward.
         if ((body as JsonObject)?["guardianId"] is not null && known.Pick(random, "", $"guardian of {id}") is { } guardian) body["guardianId"] = guardian;
-        // Most consents are one's own.
-        if (body is JsonObject consent && consent.ContainsKey("purpose") && consent.ContainsKey("residentId")) consent["residentId"] = null;
+        // A consent is one's own, and of a purpose of the notice.
+        if (body is JsonObject consent && consent.ContainsKey("purpose") && consent.ContainsKey("residentId"))
+            (consent["residentId"], consent["purpose"]) = (null, Purposes[random.Next(Purposes.Length)]);
         foreach (var value in (body as JsonObject)?["values"] as JsonArray ?? [])
         {
             var tag = Pick(HouseholdTags);
