@@ -124,7 +124,7 @@ internal sealed class ContractScene : IAsyncDisposable
         var resident = await SignInAsync("居民");
         for (var i = 0; i < 12; i++)
         {
-            known.AddLink($"/api/v1/rights-requests/{await RightsRequestAsync(resident)}/decision");
+            known.Add("", "rightsRequestId", await RightsRequestAsync(resident));
             known.Add("", "guardianshipId", await GuardianshipAsync(staff, Door(2 + i % 8)));
         }
 
