@@ -28,7 +28,7 @@ internal static class SignInWithPassword
         [property: Required(ErrorMessage = "请输入验证码")]
         [property: RegularExpression("^[0-9A-Za-z-]{6,30}$", ErrorMessage = "请输入 6 位验证码，或一个恢复码", MatchTimeoutInMilliseconds = 100)]
         string Code,
-        [property: StringLength(100, ErrorMessage = "deviceToken 过长")] string? DeviceToken = null);
+        [property: Text(100, ErrorMessage = "deviceToken 最多 100 个字符，不含控制字符")] string? DeviceToken = null);
 
     /// <param name="AccessToken">Bearer token for the <c>Authorization</c> header, 15 minutes.</param>
     /// <param name="RefreshToken">Single use, as with a phone; 12 hours at most, 30 minutes idle.</param>

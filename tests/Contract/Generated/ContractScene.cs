@@ -100,8 +100,8 @@ internal sealed class ContractScene : IAsyncDisposable
     public async Task<KnownValues> KnownAsync(bool strays)
     {
         var known = new KnownValues(strays);
-        foreach (var who in (string[])["楼层长", "员工", "居民"]) known.Add("", "code", Code(Scene.OpenIdOf(who)));
-        known.Add("", "code", Code($"o{Scene.Top}-unbound"));
+        foreach (var who in (string[])["楼层长", "员工", "居民"]) known.Add("", "loginCode", Code(Scene.OpenIdOf(who)));
+        known.Add("", "loginCode", Code($"o{Scene.Top}-unbound"));
         known.Add("", "templateId", WeChatStub.SubscribeTemplate);
         var staff = await SignInAsync("员工");
         // Some have been invited and wait for a leader, others have yet to show what they were given.
@@ -112,6 +112,7 @@ internal sealed class ContractScene : IAsyncDisposable
             known.Add("", "residentId", $"{Child(door)}");
             known.Add("", "guardianId", $"{Scene.Head(door)}");
             known.Add("", $"guardian of {Child(door)}", $"{Scene.Head(door)}");
+            known.AddLink($"/api/v1/residents/{Scene.Head(door)}/invites");
             known.Add("", "bindingTicket", bindingTicket);
             known.Add("", "invite", invite);
         }
@@ -135,10 +136,9 @@ internal sealed class ContractScene : IAsyncDisposable
             var appointed = await community.SendAsync(
                 HttpMethod.Post, $"/api/v1/posts/{Scene.VacantAt($"s.c.a.b.f{floor}").Id}/appointments",
                 new { accountId = Scene.Account("二层").Id, fromDay = day, toDay = day }).OkAsync();
-            known.Add("", "appointmentId", appointed.GetProperty("id").GetString()!);
+            known.AddLink($"/api/v1/appointments/{appointed.GetProperty("id").GetString()}");
         }
 
-        known.Add("", "code", StaffFactors.Code(Api.Noon));
         foreach (var word in (string[])["password", "newPassword"]) known.Add("", word, StaffFactors.Word);
         for (var i = 0; i < Employees; i++) known.Add("", "userName", Scene.UserNameOf(Employee(i)));
         for (var i = 0; i < 24; i++)
@@ -146,7 +146,7 @@ internal sealed class ContractScene : IAsyncDisposable
             known.Add("", "invitation", await StaffInvitationAsync());
             known.Add("", "staffProposalId", $"{await StaffProposalAsync("安全", i)}");
             known.Add("", "staffProposalId", $"{await StaffProposalAsync("安全二", i)}");
-            known.Add("", "staffAppointmentId", $"{await StaffAppointmentAsync()}");
+            known.AddLink($"/api/v1/staff-appointments/{await StaffAppointmentAsync()}");
         }
 
         using var ask = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/grid-nodes/{Scene.Node("s.c").Id}/wall");
@@ -247,6 +247,8 @@ internal sealed class ContractScene : IAsyncDisposable
         Scene = new Scene(Api.Services.GetRequiredService<Vault>());
         foreach (var (name, role, path, leads) in People) Scene.Person(name, role, path, leads).AtBrowser(name);
         for (var i = 0; i < Employees; i++) Scene.AtBrowser(Employee(i));
+        // Nobody is proposed for these beforehand, so that they are free on any day.
+        for (var seat = 0; seat < 16; seat++) Scene.Vacant(Role.LabourOfficer, "s.c");
         Scene.AtBrowser(Invited).Vacant(Role.Staff, "s.c");
         for (var seat = 0; seat < 16; seat++) Scene.Vacant(Role.FloorLeader, $"s.c.a.b.f{3 + seat % 4}");
         foreach (var empty in (string[])["b.f7", "b.f8", "b.f9", "b2"]) Scene.Place($"s.c.a.{empty}");

@@ -46,13 +46,18 @@ internal sealed class RequestGenerator(ContractDocument contract, KnownValues kn
 
     private static readonly string[] Purposes = ["privacy_notice", "household_care", "own_photo"];
 
-    /// <summary>As a careful client sends it.</summary>
-    public GeneratedRequest Valid(Operation operation, string who) =>
-        // Where an answer gave a whole address, a client follows it: always where another one would take somebody who sends requests out of the scene.
-        known.PickLink(random, who, operation.Path) is { } link && (operation.Id is "moveGridNode" or "disableAccount" || random.Next(2) == 0) ? Request(operation, who, null, null) with { Target = link } : Request(operation, who, null, null);
+    /// <summary>Sent to the addresses of the scene alone: another one would take somebody who sends requests, or her households, out of it.</summary>
+    private static readonly string[] TakesAway = ["moveGridNode", "disableAccount", "inviteResident", "dismissLeader", "dismissStaff"];
+
+    /// <summary>As a careful client sends it. Where an answer gave a whole address, she follows it.</summary>
+    public GeneratedRequest Valid(Operation operation, string who) => Follow(Request(operation, who, null, null), operation, who, TakesAway.Contains(operation.Id) || random.Next(2) == 0);
 
     /// <summary>As a careful client sends it, but for one value.</summary>
-    public GeneratedRequest With(Operation operation, string who, Slot slot, NastyValue value) => Request(operation, who, slot, value);
+    public GeneratedRequest With(Operation operation, string who, Slot slot, NastyValue value) =>
+        Follow(Request(operation, who, slot, value), operation, who, TakesAway.Contains(operation.Id) && slot.Parameter?.In != "path");
+
+    private GeneratedRequest Follow(GeneratedRequest request, Operation operation, string who, bool follow) =>
+        follow && known.PickLink(random, who, operation.Path) is { } link ? request with { Target = link } : request;
 
     /// <summary>Six of ten are valid, two hold a nasty value, and two are bent as a whole.</summary>
     public GeneratedRequest Next(Operation operation, string who, (string Name, string Value)? credentials)
@@ -150,6 +155,8 @@ internal sealed class RequestGenerator(ContractDocument contract, KnownValues kn
             case "integer":
                 // The privacy notice in force is the first.
                 return JsonValue.Create(name == "noticeVersion" ? 1 : random.Next(Limit(schema, "minimum", 0), Limit(schema, "maximum", 100) + 1));
+            case "boolean":
+                return JsonValue.Create(random.Next(2) == 0);
             default:
                 return JsonValue.Create(Text(schema, name, who));
         }
@@ -163,6 +170,8 @@ internal sealed class RequestGenerator(ContractDocument contract, KnownValues kn
         "date-time" => Api.Noon.AddMinutes(-random.Next(100_000)).ToOffset(TimeSpan.FromHours(random.Next(2) * 8)).ToString("O", CultureInfo.InvariantCulture),
         // A name that somebody new shall have must be a new one.
         null when name == "userName" && random.Next(2) == 0 => $"u{random.Next(1_000_000)}",
+        // A code that begins with digits is an authenticator's, the other one is of wx.login; those in answers are words of catalogues.
+        null when name == "code" => schema.GetProperty("pattern").GetString()!.StartsWith("^[0-9", StringComparison.Ordinal) ? StaffFactors.Code(Api.Noon) : known.Pick(random, "", "loginCode")!,
         null => known.Pick(random, who, name) ?? "走访记录 Ⅱ 楼"[..random.Next(1, 9)],
         var other => throw new NotSupportedException($"No value of the format {other}."),
     };
