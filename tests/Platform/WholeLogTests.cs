@@ -7,9 +7,9 @@ using Backend.Tests.Contract.Generated;
 using Backend.Tests.Demo;
 using Backend.Tests.Support;
 using Local.Demo;
-using Figures = Backend.Tests.Support.Figures;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Figures = Backend.Tests.Support.Figures;
 
 namespace Backend.Tests.Platform;
 

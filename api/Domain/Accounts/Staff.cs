@@ -5,6 +5,9 @@ namespace Backend.Domain.Accounts;
 /// <summary>登录凭据 of somebody who signs in at a browser (ID07): what she knows and what she has. Only she reads it, and nobody reads a password or a code from it.</summary>
 internal sealed class StaffCredential
 {
+    /// <summary>What a user name looks like.</summary>
+    public const string UserNamePattern = "^[a-z0-9][a-z0-9._-]{2,31}$";
+
     public required Guid Id { get; init; }
     public required Guid AccountId { get; init; }
     /// <summary>A hash with its own parameters beside it.</summary>

@@ -21,6 +21,9 @@ public enum LegalBasis
 /// <summary>用途: what personal data are processed for, and on which basis. Data, not code.</summary>
 internal sealed class Purpose
 {
+    /// <summary>What a code looks like.</summary>
+    public const string CodePattern = "^[a-z_]{1,40}$";
+
     /// <summary>Reading the privacy notice itself.</summary>
     public const string Notice = "privacy_notice";
     public const string ChildPhoto = "child_photo";

@@ -58,5 +58,5 @@ internal static class CreateUser
         return made ? ([account, post, appointment, invitation], token) : (null, $"用户名 {userName} 已被使用；重新邀请请用 admin invite。");
     }
 
-    private static readonly Regex UserName = new("^[a-z0-9][a-z0-9._-]{2,31}$", RegexOptions.NonBacktracking);
+    private static readonly Regex UserName = new(StaffCredential.UserNamePattern, RegexOptions.NonBacktracking);
 }

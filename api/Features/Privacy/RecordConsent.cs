@@ -22,7 +22,7 @@ internal static class RecordConsent
     /// <param name="ResidentId">Her ward; null: herself.</param>
     public sealed record Request(
         [property: Required(ErrorMessage = "请提供 purpose")]
-        [property: RegularExpression("^[a-z_]{1,40}$", ErrorMessage = "purpose 应为 1 到 40 个小写字母或下划线", MatchTimeoutInMilliseconds = 100)]
+        [property: RegularExpression(Domain.Privacy.Purpose.CodePattern, ErrorMessage = "purpose 应为 1 到 40 个小写字母或下划线", MatchTimeoutInMilliseconds = 100)]
         string Purpose,
         [property: Range(1, 1_000_000, ErrorMessage = "noticeVersion 为现行隐私告知的版本")] int NoticeVersion,
         Guid? ResidentId = null);

@@ -22,7 +22,7 @@ internal static class WithdrawConsent
     /// <param name="ResidentId">Her ward; null: herself.</param>
     public sealed record Request(
         [property: Required(ErrorMessage = "请提供 purpose")]
-        [property: RegularExpression("^[a-z_]{1,40}$", ErrorMessage = "purpose 应为 1 到 40 个小写字母或下划线", MatchTimeoutInMilliseconds = 100)]
+        [property: RegularExpression(Domain.Privacy.Purpose.CodePattern, ErrorMessage = "purpose 应为 1 到 40 个小写字母或下划线", MatchTimeoutInMilliseconds = 100)]
         string Purpose,
         Guid? ResidentId = null);
 

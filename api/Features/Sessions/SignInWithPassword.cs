@@ -22,7 +22,7 @@ internal static class SignInWithPassword
     /// <param name="DeviceToken">What an earlier sign-in at this browser answered, so that strangers' tries do not count against it.</param>
     public sealed record Request(
         [property: Required(ErrorMessage = "请输入用户名")]
-        [property: RegularExpression("^[a-z0-9][a-z0-9._-]{2,31}$", ErrorMessage = "用户名为 3 到 32 个小写字母、数字、点、下划线或连字符", MatchTimeoutInMilliseconds = 100)]
+        [property: RegularExpression(StaffCredential.UserNamePattern, ErrorMessage = "用户名为 3 到 32 个小写字母、数字、点、下划线或连字符", MatchTimeoutInMilliseconds = 100)]
         string UserName,
         [property: Required(ErrorMessage = "请输入密码"), Text(Passwords.Longest, ErrorMessage = "密码过长")] string Password,
         [property: Required(ErrorMessage = "请输入验证码")]

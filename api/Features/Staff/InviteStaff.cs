@@ -24,7 +24,7 @@ internal static class InviteStaff
     /// <param name="AccountId">An account that there is. Exactly one of the two.</param>
     public sealed record Request(
         [property: Required(ErrorMessage = "请填写用户名")]
-        [property: RegularExpression("^[a-z0-9][a-z0-9._-]{2,31}$", ErrorMessage = "用户名为 3 到 32 个小写字母、数字、点、下划线或连字符", MatchTimeoutInMilliseconds = 100)]
+        [property: RegularExpression(StaffCredential.UserNamePattern, ErrorMessage = "用户名为 3 到 32 个小写字母、数字、点、下划线或连字符", MatchTimeoutInMilliseconds = 100)]
         string UserName,
         [property: Text(50, MinimumLength = 1, ErrorMessage = "姓名为 1 到 50 个字，不含控制字符")] string? Name = null,
         Guid? AccountId = null);

@@ -26,7 +26,11 @@ public sealed class SecretsTests(MigratedDatabase fixture) : IClassFixture<Migra
         var links = api.Services.GetRequiredService<PhotoLinks>();
         var secrets = new Dictionary<string, List<string>>
         {
-            ["invite"] = [], ["hub ticket"] = [], ["display ticket"] = [], ["refresh token"] = [], ["binding ticket"] = [],
+            ["invite"] = [],
+            ["hub ticket"] = [],
+            ["display ticket"] = [],
+            ["refresh token"] = [],
+            ["binding ticket"] = [],
             ["file link"] = [.. Enumerable.Range(0, Some).Select(_ => links.To(Guid.CreateVersion7(), Guid.CreateVersion7())!.Split("mac=")[1].Split('&')[0])],
         };
         for (var i = 0; i < Some; i++)

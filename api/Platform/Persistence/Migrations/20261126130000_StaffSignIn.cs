@@ -1,4 +1,5 @@
 using System;
+using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Migrations;
 
 #nullable disable
@@ -6,6 +7,8 @@ using Microsoft.EntityFrameworkCore.Migrations;
 namespace Backend.Platform.Persistence.Migrations
 {
     /// <inheritdoc />
+    [DbContext(typeof(BackendDb))]
+    [Migration("20261126130000_StaffSignIn")]
     public partial class StaffSignIn : Migration
     {
         /// <inheritdoc />

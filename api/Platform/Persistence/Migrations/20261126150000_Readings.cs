@@ -1,4 +1,5 @@
 using System;
+using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Migrations;
 
 #nullable disable
@@ -6,6 +7,8 @@ using Microsoft.EntityFrameworkCore.Migrations;
 namespace Backend.Platform.Persistence.Migrations
 {
     /// <inheritdoc />
+    [DbContext(typeof(BackendDb))]
+    [Migration("20261126150000_Readings")]
     public partial class Readings : Migration
     {
         /// <inheritdoc />
