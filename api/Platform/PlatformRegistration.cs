@@ -97,7 +97,7 @@ internal static class PlatformRegistration
 
     private static void AddSecurity(this IServiceCollection services, IConfiguration configuration)
     {
-        services.AddSingleton(_ => new Vault((configuration.GetSection("Vault").Get<VaultOptions>() ?? new VaultOptions()).Checked()));
+        services.AddSingleton(_ => new Vault(VaultOptions.Of(configuration)));
         services.AddSingleton(_ => (configuration.GetSection("Tokens").Get<TokenOptions>() ?? new TokenOptions()).Checked());
         services.AddSingleton<Tokens>();
         services.AddSingleton<Passwords>();

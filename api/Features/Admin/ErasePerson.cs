@@ -1,14 +1,12 @@
 using System.CommandLine;
 using Backend.Domain.Facts;
 using Backend.Domain.Privacy;
-using Backend.Platform;
 using Backend.Platform.Audit;
 using Backend.Platform.Files;
 using Backend.Platform.Persistence;
 using Backend.Platform.Security;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Logging.Abstractions;
-using Npgsql;
 
 namespace Backend.Features.Admin;
 
@@ -32,14 +30,13 @@ internal static class ErasePerson
         return command;
     }
 
-    private static async Task<int> RunAsync(IConfiguration configuration, Guid request, TimeProvider clock, TextWriter output, TextWriter error, CancellationToken cancellation)
-    {
-        try
+    private static Task<int> RunAsync(IConfiguration configuration, Guid request, TimeProvider clock, TextWriter output, TextWriter error, CancellationToken cancellation) =>
+        AdminTool.TryAsync("清除", error, async () =>
         {
-            using var vault = new Vault((configuration.GetSection("Vault").Get<VaultOptions>() ?? new VaultOptions()).Checked());
+            using var vault = new Vault(VaultOptions.Of(configuration));
             var signer = new AuditSigner(new AuditKeys(AuditOptions.Of(configuration)));
-            var photos = new PhotoStore(configuration["Files:Folder"] is { Length: > 0 } folder ? folder : null, vault, NullLogger<PhotoStore>.Instance);
-            await using var worker = new NpgsqlDataSourceBuilder(PersistenceRegistration.Parse("Worker", configuration.GetConnectionString("Worker")).ConnectionString).Build();
+            var photos = PhotoStore.Of(configuration, vault, NullLogger<PhotoStore>.Instance);
+            await using var worker = AdminTool.ConnectAs("Worker", configuration);
             await using var db = new BackendDb(BackendDbFactory.Options(worker), new FixedScope(Scope.Nobody), new(), new(), new(), clock);
             await db.BeginAsync(cancellation);
             var homes = await db.Database.SqlQuery<Home>($"select * from app.erasure({request})").ToListAsync(cancellation);
@@ -64,25 +61,19 @@ internal static class ErasePerson
             var files = await db.Database.SqlQuery<Guid>(
                 $"select app.erase({request}, {homes.Select(h => h.HouseholdId).ToArray()}, {snapshots.ToArray()}, {naming}, {db.Now}, {clock.Today()}) as \"Value\"").ToListAsync(cancellation);
             await db.CommitAsync(cancellation);
-            foreach (var file in files) photos.Delete(file);
+            try
+            {
+                foreach (var file in files) photos.Delete(file);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                await error.WriteLineAsync("数据库中已清除，但有照片文件删不掉：请检查 Files:Folder 的权限后手工删除。");
+                return 2;
+            }
+
             await output.WriteLineAsync($"已清除：涉及 {homes.Count} 户，删除照片 {files.Count} 张，去掉提到本人的文字 {naming.Length} 处。审计记录只留编号。");
             return 0;
-        }
-        catch (StartRefused e)
-        {
-            await error.WriteLineAsync($"无法清除。{e.Message}");
-        }
-        catch (NpgsqlException e)
-        {
-            await error.WriteLineAsync($"无法清除：{DatabaseFaults.NameOf(e)}。");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            await error.WriteLineAsync("数据库中已清除，但有照片文件删不掉：请检查 Files:Folder 的权限后手工删除。");
-        }
-
-        return 2;
-    }
+        });
 
     /// <summary>The household's material without her: of one that is left empty nothing stays.</summary>
     private static FactsSnapshot Without(Guid gone, Home home, Vault vault, DateOnly today)

@@ -1,7 +1,5 @@
 using System.CommandLine;
-using Backend.Platform;
 using Backend.Platform.Persistence;
-using Npgsql;
 
 namespace Backend.Features.Admin;
 
@@ -19,25 +17,13 @@ internal static class MigrateDatabase
         return command;
     }
 
-    private static async Task<int> RunAsync(IConfiguration configuration, TextWriter output, TextWriter error, CancellationToken cancellation)
-    {
-        try
+    private static Task<int> RunAsync(IConfiguration configuration, TextWriter output, TextWriter error, CancellationToken cancellation) =>
+        AdminTool.TryAsync("升级", error, async () =>
         {
             var owner = PersistenceRegistration.Parse("Owner", configuration.GetConnectionString("Owner")).ConnectionString;
             var applied = await Migrator.MigrateAsync(owner, cancellation);
             foreach (var migration in applied) await output.WriteLineAsync($"已执行 {migration}");
             await output.WriteLineAsync(applied.Count == 0 ? "数据库结构已是最新。" : $"完成，共 {applied.Count} 项。");
             return 0;
-        }
-        catch (StartRefused e)
-        {
-            await error.WriteLineAsync($"无法升级。{e.Message}");
-        }
-        catch (NpgsqlException e)
-        {
-            await error.WriteLineAsync($"无法升级：{DatabaseFaults.NameOf(e)}。");
-        }
-
-        return 2;
-    }
+        });
 }

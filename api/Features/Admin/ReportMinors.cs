@@ -2,8 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using Backend.Domain.Facts;
 using Backend.Domain.Privacy;
-using Backend.Platform;
-using Backend.Platform.Persistence;
 using Backend.Platform.Security;
 using Npgsql;
 
@@ -28,12 +26,11 @@ internal static class ReportMinors
         return command;
     }
 
-    private static async Task<int> RunAsync(IConfiguration configuration, int year, TextWriter output, TextWriter error, CancellationToken cancellation)
-    {
-        try
+    private static Task<int> RunAsync(IConfiguration configuration, int year, TextWriter output, TextWriter error, CancellationToken cancellation) =>
+        AdminTool.TryAsync("报告", error, async () =>
         {
-            using var vault = new Vault((configuration.GetSection("Vault").Get<VaultOptions>() ?? new VaultOptions()).Checked());
-            await using var worker = new NpgsqlDataSourceBuilder(PersistenceRegistration.Parse("Worker", configuration.GetConnectionString("Worker")).ConnectionString).Build();
+            using var vault = new Vault(VaultOptions.Of(configuration));
+            await using var worker = AdminTool.ConnectAs("Worker", configuration);
             var (first, next) = (new DateOnly(year, 1, 1), new DateOnly(year + 1, 1, 1));
             var (from, to) = (ShanghaiDay.At(first, TimeOnly.MinValue), ShanghaiDay.At(next, TimeOnly.MinValue));
             var (children, homes) = await ChildrenAsync(worker, vault, first, next.AddDays(-1), cancellation);
@@ -62,18 +59,7 @@ internal static class ReportMinors
                 批量清单不含儿童信息；没有批量导出。
                 """));
             return 0;
-        }
-        catch (StartRefused e)
-        {
-            await error.WriteLineAsync($"无法报告。{e.Message}");
-        }
-        catch (NpgsqlException e)
-        {
-            await error.WriteLineAsync($"无法报告：{DatabaseFaults.NameOf(e)}。");
-        }
-
-        return 2;
-    }
+        });
 
     /// <summary>Who was under 14 on some day of the year, by the birth dates in the snapshots.</summary>
     private static async Task<(int Children, List<Guid> Homes)> ChildrenAsync(NpgsqlDataSource worker, Vault vault, DateOnly first, DateOnly last, CancellationToken cancellation)

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using Backend.Platform;
 using Backend.Platform.Persistence;
 using Backend.Platform.Security;
 using Npgsql;
@@ -18,11 +17,10 @@ internal static class ReportRetention
         return command;
     }
 
-    private static async Task<int> RunAsync(IConfiguration configuration, TimeProvider clock, TextWriter output, TextWriter error, CancellationToken cancellation)
-    {
-        try
+    private static Task<int> RunAsync(IConfiguration configuration, TimeProvider clock, TextWriter output, TextWriter error, CancellationToken cancellation) =>
+        AdminTool.TryAsync("报告", error, async () =>
         {
-            await using var worker = new NpgsqlDataSourceBuilder(PersistenceRegistration.Parse("Worker", configuration.GetConnectionString("Worker")).ConnectionString).Build();
+            await using var worker = AdminTool.ConnectAs("Worker", configuration);
             foreach (var rule in RetentionRule.All)
             {
                 if (rule.Days is not { } days)
@@ -38,16 +36,5 @@ internal static class ReportRetention
             }
 
             return 0;
-        }
-        catch (StartRefused e)
-        {
-            await error.WriteLineAsync($"无法报告。{e.Message}");
-        }
-        catch (NpgsqlException e)
-        {
-            await error.WriteLineAsync($"无法报告：{DatabaseFaults.NameOf(e)}。");
-        }
-
-        return 2;
-    }
+        });
 }

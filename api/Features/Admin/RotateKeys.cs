@@ -30,14 +30,12 @@ internal static class RotateKeys
     {
         try
         {
-            var options = (configuration.GetSection("Vault").Get<VaultOptions>() ?? new VaultOptions()).Checked();
-            var owner = PersistenceRegistration.Parse("Owner", configuration.GetConnectionString("Owner")).ConnectionString;
-            using var vault = new Vault(options);
-            await using var source = new NpgsqlDataSourceBuilder(owner).Build();
+            using var vault = new Vault(VaultOptions.Of(configuration));
+            await using var source = AdminTool.ConnectAs("Owner", configuration);
             var rotation = new KeyRotation(source, vault, TimeProvider.System);
             return onlyCheck
                 ? await CheckAsync(rotation, output, cancellation)
-                : await RotateAsync(rotation, new PhotoStore(configuration["Files:Folder"] is { Length: > 0 } folder ? folder : null, vault, NullLogger<PhotoStore>.Instance), vault.CurrentKey, output, error, cancellation);
+                : await RotateAsync(rotation, PhotoStore.Of(configuration, vault, NullLogger<PhotoStore>.Instance), vault.CurrentKey, output, error, cancellation);
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {

@@ -7,8 +7,7 @@ internal static class FilesRegistration
     /// <summary>The store of photos in <c>Files:Folder</c>. A folder that is named and is not there stops the start (RL23).</summary>
     public static IServiceCollection AddFiles(this IServiceCollection services, IConfiguration configuration)
     {
-        var folder = configuration["Files:Folder"] is { Length: > 0 } named ? named : null;
-        services.AddSingleton(s => new PhotoStore(folder, s.GetRequiredService<Vault>(), s.GetRequiredService<ILogger<PhotoStore>>()));
+        services.AddSingleton(s => PhotoStore.Of(configuration, s.GetRequiredService<Vault>(), s.GetRequiredService<ILogger<PhotoStore>>()));
         services.AddSingleton<PhotoLinks>();
         return services;
     }

@@ -13,6 +13,10 @@ internal sealed class PhotoStore(string? folder, Vault vault, ILogger<PhotoStore
 {
     private const string Field = "photos.file";
 
+    /// <summary>The store in <c>Files:Folder</c>.</summary>
+    public static PhotoStore Of(IConfiguration configuration, Vault vault, ILogger<PhotoStore> log) =>
+        new(configuration["Files:Folder"] is { Length: > 0 } named ? named : null, vault, log);
+
     public bool IsOpen => folder is not null;
 
     /// <summary>The picture, or null when there is none that can be opened.</summary>

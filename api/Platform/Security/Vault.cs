@@ -129,6 +129,10 @@ internal sealed class VaultOptions
         ? [(Suite("Vault:IndexSuite", IndexSuite), IndexKey)]
         : [(Suite("Vault:IndexSuite", IndexSuite), IndexKey), (Suite("Vault:OtherIndexSuite", OtherIndexSuite), OtherIndexKey)];
 
+    /// <summary>Those of the configuration.</summary>
+    /// <exception cref="StartRefused">A key is missing, weak or used twice.</exception>
+    public static VaultOptions Of(IConfiguration configuration) => (configuration.GetSection("Vault").Get<VaultOptions>() ?? new VaultOptions()).Checked();
+
     /// <summary>Itself, if its keys may seal anything.</summary>
     /// <exception cref="StartRefused">A key is missing, weak or used twice, or a suite is not known.</exception>
     public VaultOptions Checked()
