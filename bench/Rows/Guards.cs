@@ -17,6 +17,8 @@ internal sealed class Guards : Row
 
     public override async Task<IReadOnlyList<Result>> MeasureAsync(Stage stage, bool warmUp, CancellationToken cancellation)
     {
+        // The product's process takes no part, and each pair's first turn does not count anyway.
+        if (warmUp) return [];
         var (district, turn) = (stage.Small, stage.Options.Turn);
         var leaders = await LeaderCommands.OfAsync(stage, district, cancellation);
         var history = GuardedRead.Of(
