@@ -8,7 +8,7 @@ internal abstract class Row
     /// <summary>In the order of measuring. Memory comes last, after everything else has run.</summary>
     public static IReadOnlyList<Row> All { get; } =
     [
-        new WholeWall(), new CompactWall(), new UnchangedWall(), new WallChanges(), new HouseholdReads(), new Pushes(), new ReconnectStorm(), new SignIns(), new TokenCheck(), new WallFrames(),
+        new WholeWall(), new CompactWall(), new UnchangedWall(), new WallChanges(), new HouseholdReads(), new Guards(), new Pushes(), new ReconnectStorm(), new SignIns(), new TokenCheck(), new WallFrames(),
         new ProcessMemory(),
     ];
 

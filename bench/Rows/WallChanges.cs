@@ -11,7 +11,7 @@ internal sealed class WallChanges : Row
 {
     private const int Recent = 20;
 
-    private const string Select = """
+    public const string Select = """
         select root_id, version, removed, household_id, node_id, node_path::text, door, tier, state, due_day, last_visit_day
         from tile_changes where root_id = @root and version > @after order by version, household_id
         """;

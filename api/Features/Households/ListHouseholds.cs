@@ -39,7 +39,7 @@ internal static class ListHouseholds
             .Refuses(Problems.Invalid, Problems.CursorInvalid, Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed, Problems.NotFound);
 
     // One statement returns the page and writes the audit row with exactly its ids (AU02).
-    private const string Sql = """
+    internal const string Sql = """
         with page as materialized (
             select h.id, h.door, h.node_id, h.tier, h.state, h.due_day, h.last_visit_day,
                 array_position(array['red', 'orange', 'yellow', 'green'], h.tier) as urgency, coalesce(h.due_day, 'infinity'::date) as due
