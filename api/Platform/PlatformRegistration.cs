@@ -10,6 +10,7 @@ using Backend.Platform.Persistence;
 using Backend.Platform.Security;
 using Backend.Platform.WeChat;
 using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Npgsql;
 
@@ -32,6 +33,8 @@ internal static class PlatformRegistration
             kestrel.AddServerHeader = false;
         });
         // Nothing in the pipeline blocks, so what a socket has brought may be worked on where it arrived: a hop through the pool less for each read and write.
+        // The framework's own switch would believe anybody.
+        services.PostConfigure<ForwardedHeadersOptions>(o => o.ForwardedHeaders = ForwardedHeaders.None);
         builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true);
         // "Request starting" would write the query, and with it a ticket (PD05, RL09).
         builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning);
@@ -61,6 +64,7 @@ internal static class PlatformRegistration
 
     public static void UsePlatform(this WebApplication app)
     {
+        if (Proxies.Of(app.Configuration) is { } proxies) app.UseForwardedHeaders(proxies);
         app.UseExceptionHandler(new ExceptionHandlerOptions
         {
             ExceptionHandler = Failures.AnswerAsync,
@@ -102,6 +106,7 @@ internal static class PlatformRegistration
         services.AddSingleton<Tokens>();
         services.AddSingleton<Passwords>();
         services.AddSingleton<SecondFactors>();
+        services.AddSingleton<SharedLimits>();
         services.AddScoped<Cursors>();
         services.AddSingleton(_ => PolicyTable.Load());
         // At once: a table with a hole stops the start.
@@ -112,7 +117,7 @@ internal static class PlatformRegistration
         services.AddBackendAuthentication();
     }
 
-    /// <summary>Limits by account, and by address for those who have not signed in (RL17 in full comes with the identity rules).</summary>
+    /// <summary>Limits of each replica by account, and by address for those who have not signed in; those of all replicas together are <see cref="SharedLimits"/> (RL17).</summary>
     private static void AddLimits(this IServiceCollection services, IConfiguration configuration)
     {
         var perAccount = configuration.GetValue("RateLimits:AccountPerMinute", 1200);
@@ -124,7 +129,7 @@ internal static class PlatformRegistration
             {
                 var account = SessionClaims.AccountId(http.User);
                 return RateLimitPartition.GetTokenBucketLimiter(
-                    account?.ToString() ?? $"address {http.Connection.RemoteIpAddress}",
+                    account?.ToString() ?? $"address {SharedLimits.Address(http)}",
                     _ => Bucket(account is null ? perAddress : perAccount));
             });
             limiter.OnRejected = async (context, cancellation) =>
