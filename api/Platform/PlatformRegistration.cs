@@ -12,6 +12,7 @@ using Backend.Platform.WeChat;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace Backend.Platform;
@@ -33,11 +34,11 @@ internal static class PlatformRegistration
             kestrel.AddServerHeader = false;
         });
         // Nothing in the pipeline blocks, so what a socket has brought may be worked on where it arrived: a hop through the pool less for each read and write.
-        // The framework's own switch would believe anybody.
-        services.PostConfigure<ForwardedHeadersOptions>(o => o.ForwardedHeaders = ForwardedHeaders.None);
         builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true);
         // "Request starting" would write the query, and with it a ticket (PD05, RL09).
         builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning);
+        // The framework's own switch would believe anybody.
+        services.PostConfigure<ForwardedHeadersOptions>(o => o.ForwardedHeaders = ForwardedHeaders.None);
         services.AddHttpContextAccessor();
         services.TryAddSingleton(TimeProvider.System);
         services.AddPersistence(configuration);
@@ -64,7 +65,8 @@ internal static class PlatformRegistration
 
     public static void UsePlatform(this WebApplication app)
     {
-        if (Proxies.Of(app.Configuration) is { } proxies) app.UseForwardedHeaders(proxies);
+        // Read when the pipeline is made, which is after the checks that say what is wrong with it.
+        app.Use(next => Proxies.Of(app.Configuration) is { } proxies ? new ForwardedHeadersMiddleware(next, app.Services.GetRequiredService<ILoggerFactory>(), Options.Create(proxies)).Invoke : next);
         app.UseExceptionHandler(new ExceptionHandlerOptions
         {
             ExceptionHandler = Failures.AnswerAsync,
@@ -106,6 +108,7 @@ internal static class PlatformRegistration
         services.AddSingleton<Tokens>();
         services.AddSingleton<Passwords>();
         services.AddSingleton<SecondFactors>();
+        services.AddSingleton(_ => StrictLimits.Of(configuration));
         services.AddSingleton<SharedLimits>();
         services.AddScoped<Cursors>();
         services.AddSingleton(_ => PolicyTable.Load());

@@ -58,7 +58,7 @@ internal sealed class StartupChecks(
         [
             CheckPlatform, CheckOptions, () => CheckConnection("App"), () => CheckConnection("Worker"), () => CheckConnection("Direct"), CheckRoles, CheckWeChat, CheckFolder, () => Proxies.Of(configuration),
             () => services.GetRequiredService<Vault>(), () => services.GetRequiredService<Tokens>(), () => services.GetRequiredService<AuditKeys>(), () => services.GetRequiredService<AuditSink>(),
-            () => services.GetRequiredService<SharedLimits>(),
+            () => services.GetRequiredService<StrictLimits>(),
         ];
         foreach (var check in checks)
         {

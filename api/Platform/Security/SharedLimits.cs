@@ -33,19 +33,25 @@ internal readonly record struct CallCount(byte[] Key, int Most)
     public static CallCount Of(string what, int most) => new(SHA256.HashData(Encoding.UTF8.GetBytes(what)), most);
 }
 
+/// <summary>How often each operation with a strict limit may be called within one window. An address stands for a whole community behind it.</summary>
+internal sealed record StrictLimits(int PerAccount, int PerDevice, int PerAddress)
+{
+    public static StrictLimits Of(IConfiguration configuration)
+    {
+        return new StrictLimits(Setting(nameof(PerAccount), 60), Setting(nameof(PerDevice), 40), Setting(nameof(PerAddress), 600));
+
+        int Setting(string name, int usual) =>
+            configuration.GetValue($"RateLimits:Strict:{name}", usual) is var most and >= 1 ? most : throw new StartRefused($"RateLimits:Strict:{name} 应为 1 以上的整数。");
+    }
+}
+
 /// <summary>
 /// The strict limits (RL17): of operations that let somebody in, search or hand something out, each counted by itself in windows of 15 minutes, on all
 /// replicas together. The limits of all other calls are each replica's own: asking the database about every read would cost more than the read.
 /// </summary>
-internal sealed class SharedLimits(AppDataSource source, IConfiguration configuration, TimeProvider clock)
+internal sealed class SharedLimits(AppDataSource source, StrictLimits limits, TimeProvider clock)
 {
     public static readonly TimeSpan Window = TimeSpan.FromMinutes(15);
-
-    public int PerAccount { get; } = Setting(configuration, nameof(PerAccount), 60);
-
-    public int PerDevice { get; } = Setting(configuration, nameof(PerDevice), 40);
-
-    public int PerAddress { get; } = Setting(configuration, nameof(PerAddress), 600);
 
     /// <summary>Counts a call, whatever comes of it.</summary>
     /// <returns>Null: it may go on. Else how long to wait.</returns>
@@ -69,9 +75,9 @@ internal sealed class SharedLimits(AppDataSource source, IConfiguration configur
     public Task<TimeSpan?> CountAsync(string operation, HttpContext http, CurrentAccount me, LimitedBy by, string? device, CancellationToken cancellation)
     {
         var counts = new List<CallCount>(3);
-        if (by.HasFlag(LimitedBy.Account)) counts.Add(CallCount.Of($"{operation} account {me.Id}", PerAccount));
-        if (by.HasFlag(LimitedBy.Device)) counts.Add(CallCount.Of($"{operation} device {device ?? me.SessionId.ToString()}", PerDevice));
-        if (by.HasFlag(LimitedBy.Address)) counts.Add(CallCount.Of($"{operation} address {Address(http)}", PerAddress));
+        if (by.HasFlag(LimitedBy.Account)) counts.Add(CallCount.Of($"{operation} account {me.Id}", limits.PerAccount));
+        if (by.HasFlag(LimitedBy.Device)) counts.Add(CallCount.Of($"{operation} device {device ?? me.SessionId.ToString()}", limits.PerDevice));
+        if (by.HasFlag(LimitedBy.Address)) counts.Add(CallCount.Of($"{operation} address {Address(http)}", limits.PerAddress));
         return CountAsync([.. counts], cancellation);
     }
 
@@ -79,7 +85,7 @@ internal sealed class SharedLimits(AppDataSource source, IConfiguration configur
     /// <param name="openIdIndexes">Under any of which the identity may stand (<see cref="Vault.BlindIndexes"/>).</param>
     public async Task<(Guid? Account, TimeSpan? Wait)> FindAccountAsync(byte[][] openIdIndexes, CancellationToken cancellation)
     {
-        var (now, count) = (clock.GetUtcNow(), CallCount.Of($"signInWithWeChat account {Convert.ToHexString(openIdIndexes[0])}", PerAccount));
+        var (now, count) = (clock.GetUtcNow(), CallCount.Of($"signInWithWeChat account {Convert.ToHexString(openIdIndexes[0])}", limits.PerAccount));
         await using var command = source.Source.CreateCommand("select app.account_of_open_id(@indexes), c.calls, c.ends_at from app.count_calls(@keys, @lasting, @now) c");
         command.Parameters.Add(new NpgsqlParameter("indexes", openIdIndexes));
         AddParameters(command.Parameters, [count], now);
@@ -107,10 +113,6 @@ internal sealed class SharedLimits(AppDataSource source, IConfiguration configur
         parameters.Add(new NpgsqlParameter("lasting", Window));
         parameters.Add(new NpgsqlParameter("now", now));
     }
-
-    private static int Setting(IConfiguration configuration, string name, int usual) => configuration.GetValue($"RateLimits:Strict:{name}", usual) is var most and >= 1
-        ? most
-        : throw new StartRefused($"RateLimits:Strict:{name} 应为 1 以上的整数。");
 }
 
 internal static class SharedLimitExtensions
