@@ -112,7 +112,7 @@ public sealed class FrontDoorTests(MigratedDatabase fixture) : IClassFixture<Mig
             using var client = api.Anonymous();
             var opened = await new GeneratedRequest("GET", $"/wall?ticket={ticket}", []).With(("X-Forwarded-For", forwarded), ("X-Forwarded-Proto", "https")).SendAsync(client);
             var addresses = await fixture.Database.ScalarAsync<string[]>("select array_agg(address) from (select address from audit_entries where operation = 'openWall' order by xid desc, id desc limit 1) a");
-            return (opened.Status, opened.Headers["Set-Cookie"], addresses);
+            return (opened.Status, opened.Headers["Set-Cookie"], addresses!);
         }
 
         // What the client wrote itself stands before what the proxy wrote.

@@ -179,7 +179,7 @@ public sealed class StaffPostsTests(MigratedDatabase fixture) : IClassFixture<Mi
         await (await SignInAsync("员工")).GetAsync(household).OkAsync();
         await again.SendAsync(HttpMethod.Post, $"/api/v1/staff-accounts/{Guid.CreateVersion7()}/enablement").RefusedAsync(404, "not_found");
         Assert.Equal(["done", "done", "step_up_required"], (await fixture.Database.ScalarAsync<string[]>(
-            "select array_agg(result order by result) from audit_entries where operation = 'enableAccount' and $1 = any(target_ids)", _scene.Account("员工").Id)));
+            "select array_agg(result order by result) from audit_entries where operation = 'enableAccount' and $1 = any(target_ids)", _scene.Account("员工").Id))!);
     }
 
     private Guid Vacancy => _scene.VacantAt("s.c").Id;
