@@ -57,7 +57,9 @@ internal sealed class District : IAsyncDisposable
             stage.Postgres.ConnectionString("backend_worker", stage.Secrets.WorkerPassword, database));
         foreach (var (key, value) in stage.WeChat.Settings) settings[key] = value;
         // All load comes from one address, as it would through a proxy: its limits are raised, those of accounts are not.
-        settings["RateLimits:AddressPerMinute"] = "100000000";
+        settings["RateLimits:AddressPerMinute"] = settings["RateLimits:Strict:PerAddress"] = "100000000";
+        // And one person signs in more often than any would.
+        settings["RateLimits:Strict:PerAccount"] = "100000000";
         var log = Path.Combine(LocalFolder.Root, $"{database}.log");
         File.Delete(log);
         var api = ChildProcess.Start(

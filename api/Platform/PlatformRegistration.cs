@@ -10,7 +10,9 @@ using Backend.Platform.Persistence;
 using Backend.Platform.Security;
 using Backend.Platform.WeChat;
 using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace Backend.Platform;
@@ -35,6 +37,8 @@ internal static class PlatformRegistration
         builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true);
         // "Request starting" would write the query, and with it a ticket (PD05, RL09).
         builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning);
+        // The framework's own switch would believe anybody.
+        services.PostConfigure<ForwardedHeadersOptions>(o => o.ForwardedHeaders = ForwardedHeaders.None);
         services.AddHttpContextAccessor();
         services.TryAddSingleton(TimeProvider.System);
         services.AddPersistence(configuration);
@@ -61,6 +65,8 @@ internal static class PlatformRegistration
 
     public static void UsePlatform(this WebApplication app)
     {
+        // Read when the pipeline is made, which is after the checks that say what is wrong with it.
+        app.Use(next => Proxies.Of(app.Configuration) is { } proxies ? new ForwardedHeadersMiddleware(next, app.Services.GetRequiredService<ILoggerFactory>(), Options.Create(proxies)).Invoke : next);
         app.UseExceptionHandler(new ExceptionHandlerOptions
         {
             ExceptionHandler = Failures.AnswerAsync,
@@ -102,6 +108,8 @@ internal static class PlatformRegistration
         services.AddSingleton<Tokens>();
         services.AddSingleton<Passwords>();
         services.AddSingleton<SecondFactors>();
+        services.AddSingleton(_ => StrictLimits.Of(configuration));
+        services.AddSingleton<SharedLimits>();
         services.AddScoped<Cursors>();
         services.AddSingleton(_ => PolicyTable.Load());
         // At once: a table with a hole stops the start.
@@ -112,7 +120,7 @@ internal static class PlatformRegistration
         services.AddBackendAuthentication();
     }
 
-    /// <summary>Limits by account, and by address for those who have not signed in (RL17 in full comes with the identity rules).</summary>
+    /// <summary>Limits of each replica by account, and by address for those who have not signed in; those of all replicas together are <see cref="SharedLimits"/> (RL17).</summary>
     private static void AddLimits(this IServiceCollection services, IConfiguration configuration)
     {
         var perAccount = configuration.GetValue("RateLimits:AccountPerMinute", 1200);
@@ -124,7 +132,7 @@ internal static class PlatformRegistration
             {
                 var account = SessionClaims.AccountId(http.User);
                 return RateLimitPartition.GetTokenBucketLimiter(
-                    account?.ToString() ?? $"address {http.Connection.RemoteIpAddress}",
+                    account?.ToString() ?? $"address {SharedLimits.Address(http)}",
                     _ => Bucket(account is null ? perAddress : perAccount));
             });
             limiter.OnRejected = async (context, cancellation) =>

@@ -56,8 +56,9 @@ internal sealed class StartupChecks(
         // Making them reads the keys.
         Action[] checks =
         [
-            CheckPlatform, CheckOptions, () => CheckConnection("App"), () => CheckConnection("Worker"), () => CheckConnection("Direct"), CheckRoles, CheckWeChat, CheckFolder,
+            CheckPlatform, CheckOptions, () => CheckConnection("App"), () => CheckConnection("Worker"), () => CheckConnection("Direct"), CheckRoles, CheckWeChat, CheckFolder, () => Proxies.Of(configuration),
             () => services.GetRequiredService<Vault>(), () => services.GetRequiredService<Tokens>(), () => services.GetRequiredService<AuditKeys>(), () => services.GetRequiredService<AuditSink>(),
+            () => services.GetRequiredService<StrictLimits>(),
         ];
         foreach (var check in checks)
         {

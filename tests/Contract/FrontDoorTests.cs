@@ -99,6 +99,38 @@ public sealed class FrontDoorTests(MigratedDatabase fixture) : IClassFixture<Mig
     }
 
     [Fact]
+    public async Task IN13_only_a_known_proxy_is_believed_and_only_for_its_own_hop()
+    {
+        async Task<(int Status, string Cookie, string[] Addresses)> AskAsync(string? known, string hops, string forwarded)
+        {
+            await using var api = await Api.StartAsync(fixture.Database, new Dictionary<string, string?>
+            {
+                ["Proxies:Known:0"] = known, ["Proxies:Hops"] = hops, ["ForwardedHeaders_Enabled"] = "true",
+            });
+            var staff = await api.SignInAsync(_scene.Scene.OpenIdOf("员工"));
+            var ticket = (await staff.SendAsync(HttpMethod.Post, "/api/v1/tickets", new { purpose = "display", nodeId = _scene.Scene.Node("s.c").Id }).OkAsync()).GetProperty("ticket").GetString();
+            using var client = api.Anonymous();
+            var opened = await new GeneratedRequest("GET", $"/wall?ticket={ticket}", []).With(("X-Forwarded-For", forwarded), ("X-Forwarded-Proto", "https")).SendAsync(client);
+            var addresses = await fixture.Database.ScalarAsync<string[]>("select array_agg(address) from (select address from audit_entries where operation = 'openWall' order by xid desc, id desc limit 1) a");
+            return (opened.Status, opened.Headers["Set-Cookie"], addresses!);
+        }
+
+        // What the client wrote itself stands before what the proxy wrote.
+        var (status, cookie, addresses) = await AskAsync("127.0.0.1", "1", "198.51.100.1, 203.0.113.9");
+        Assert.Equal(302, status);
+        Assert.Contains("secure", cookie, StringComparison.OrdinalIgnoreCase);
+        Assert.Equal(["203.0.113.9"], addresses);
+        Assert.Equal(["203.0.113.9"], (await AskAsync("127.0.0.0/8", "2", "203.0.113.9, 127.0.0.2")).Addresses);
+        Assert.Equal(["203.0.113.9"], (await AskAsync("127.0.0.0/8", "2", "198.51.100.1, 203.0.113.9")).Addresses);
+        foreach (var stranger in (string?[])[null, "192.0.2.1"])
+        {
+            (_, cookie, addresses) = await AskAsync(stranger, "1", "203.0.113.9");
+            Assert.DoesNotContain("secure", cookie, StringComparison.OrdinalIgnoreCase);
+            Assert.Equal(["127.0.0.1"], addresses);
+        }
+    }
+
+    [Fact]
     public async Task IN13_a_page_from_elsewhere_may_read_nothing()
     {
         foreach (var request in (GeneratedRequest[])[

@@ -32,9 +32,8 @@ public sealed class RestartsTests(MigratedDatabase fixture) : IClassFixture<Migr
         var settings = new Dictionary<string, string?>(database.Settings())
         {
             ["Shutdown:Notice"] = "00:00:01",
-            ["RateLimits:AccountPerMinute"] = "1000000",
         };
-        foreach (var (key, value) in weChat.Configuration) settings[key] = value;
+        foreach (var (key, value) in weChat.Configuration.Concat(Api.Unlimited)) settings[key] = value;
         await using var one = await BackendProcess.StartAsync(settings);
         await using var two = await BackendProcess.StartAsync(settings);
         await using var balancer = await Balancer.StartAsync(one.Address, two.Address);

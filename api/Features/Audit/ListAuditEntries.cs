@@ -42,6 +42,7 @@ internal static class ListAuditEntries
             .WithSummary("审计记录")
             .WithDescription("谁、以什么角色、对哪些对象做了什么，结果如何，最新的在前。可按账号、对象、操作和时间筛选，用 next 翻页。仅限审计管理员；查阅本身也会被记录。")
             .ForConsole()
+            .Limited(LimitedBy.Account | LimitedBy.Device)
             .Refuses(Problems.Invalid, Problems.CursorInvalid, Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed);
 
     private const string Sql = """

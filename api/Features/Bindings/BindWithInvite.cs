@@ -23,6 +23,7 @@ internal static class BindWithInvite
         requests.MapPost("/", Handle).WithName("bindWithInvite")
             .WithSummary("凭邀请申请绑定")
             .WithDescription("用登录时得到的 bindingTicket 和邀请申请绑定。提交后请等待包保责任人确认，确认后重新登录即可；同一票据与邀请重复提交结果相同。")
+            .Limited(LimitedBy.Device | LimitedBy.Address, call => call.Arguments.OfType<Request>().Single().BindingTicket)
             .InOneTransaction()
             .Refuses(Problems.Invalid, Problems.TicketInvalid, Problems.InviteInvalid);
 

@@ -27,6 +27,7 @@ internal static class InviteResident
         residents.MapPost("/{id:guid}/invites", Handle).WithName("inviteResident")
             .WithSummary("邀请居民绑定微信")
             .WithDescription("为负责范围内的居民生成一次性邀请，7 天内有效，只显示这一次；再次邀请会使之前的邀请失效。32 个字符，可直接作为小程序码的 scene。")
+            .Limited(LimitedBy.Account | LimitedBy.Device)
             .InOneTransaction()
             .Refuses(Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed, Problems.NotFound, Problems.GuardianConsentMissing);
 

@@ -30,6 +30,7 @@ internal static class FileRightsRequest
         requests.MapPost("/", Handle).WithName("fileRightsRequest")
             .WithSummary("请求更正、删除或说明")
             .WithDescription("就本人（或本人监护的儿童）的信息提出更正、删除或说明的请求，十五个工作日内答复。")
+            .Limited(LimitedBy.Account | LimitedBy.Device)
             .InOneTransaction()
             .BeforeNotice()
             .Refuses(Problems.Invalid, Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed, Problems.NotFound);

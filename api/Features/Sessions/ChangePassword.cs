@@ -32,9 +32,9 @@ internal static class ChangePassword
             .Refuses(Problems.Invalid, Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed, Problems.StepUpRequired, Problems.CodeWrong, Problems.PasswordWeak, Problems.TooManyRequests);
 
     public static async Task<Results<NoContent, ProblemHttpResult>> Handle(
-        Request request, BackendDb db, AppDataSource source, CurrentAccount me, Passwords passwords, AuditWriter audit, HttpContext http, CancellationToken cancellation)
+        Request request, BackendDb db, SharedLimits limits, CurrentAccount me, Passwords passwords, AuditWriter audit, HttpContext http, CancellationToken cancellation)
     {
-        if (await StaffSignIn.CountAsync(source, $"password {me.SessionId}", db.Now, cancellation) is { } wait) return http.Later(wait);
+        if (await limits.CountTryAsync($"password {me.SessionId}", cancellation) is { } wait) return http.Later(wait);
         var userName = await db.Accounts.Where(a => a.Id == me.Id).Select(a => a.UserName).SingleAsync(cancellation);
         var before = await db.StaffCredentials.AsNoTracking().SingleOrDefaultAsync(c => c.AccountId == me.Id, cancellation);
         if (before is null || userName is null) return Problems.CodeWrong.Result("该账号没有后台登录。");

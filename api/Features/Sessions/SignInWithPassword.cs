@@ -42,16 +42,17 @@ internal static class SignInWithPassword
             .WithSummary("后台登录")
             .WithDescription("工作人员在浏览器上用用户名、密码和验证码（或恢复码）登录；12 小时内有效，30 分钟不使用即退出。用户名、密码或验证码不对时回答相同。15 分钟内最多 10 次，已登录过的浏览器凭 deviceToken 单独计数。")
             .ForConsole()
+            .Limited(LimitedBy.Address)
             .Refuses(Problems.Invalid, Problems.SignInRefused, Problems.TooManyRequests);
 
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
-        Request request, BackendDb db, AppDataSource source, CurrentAccount me, Passwords passwords, SecondFactors factors, Tokens tokens, AuditWriter audit, HttpContext http,
+        Request request, BackendDb db, AppDataSource source, SharedLimits limits, CurrentAccount me, Passwords passwords, SecondFactors factors, Tokens tokens, AuditWriter audit, HttpContext http,
         CancellationToken cancellation)
     {
         var device = request.DeviceToken ?? Tokens.Random();
         var found = await StaffSignIn.FindAsync(source, request.UserName, Tokens.Hash(device), cancellation);
         if (found is not null) me.Become(found.AccountId);
-        if (await StaffSignIn.CountAsync(source, $"sign-in {request.UserName} {found?.DeviceId}", db.Now, cancellation) is { } wait) return await LaterAsync(wait);
+        if (await limits.CountTryAsync($"sign-in {request.UserName} {found?.DeviceId}", cancellation) is { } wait) return await LaterAsync(wait);
         // No connection is held over it.
         if (await passwords.MatchAsync(found?.Password ?? Passwords.Nobody, request.Password, cancellation) is not { } knows) return await LaterAsync(TimeSpan.FromSeconds(2));
 
@@ -94,12 +95,5 @@ internal static class SignInWithPassword
             await audit.RefusalAsync(Problems.TooManyRequests.Code, cancellation);
             return http.Later(wait);
         }
-    }
-
-    /// <summary>429, and when to come again.</summary>
-    internal static ProblemHttpResult Later(this HttpContext http, TimeSpan wait)
-    {
-        http.Response.Headers.RetryAfter = Math.Ceiling(wait.TotalSeconds).ToString(System.Globalization.CultureInfo.InvariantCulture);
-        return Problems.TooManyRequests.Result();
     }
 }

@@ -32,8 +32,8 @@ internal static class SignInWithWeChat
             .Refuses(Problems.Invalid, Problems.CodeInvalid, Problems.AccountNotBound, Problems.BindingWaiting, Problems.HighRiskUser, Problems.RequestInFlight, Problems.WeChatUnavailable);
 
     public static async Task<Results<Ok<SessionTokens>, ProblemHttpResult>> Handle(
-        Request request, WeChatClient weChat, CodesInUse codes, BackendDb db, AppDataSource source, CurrentAccount me, Vault vault, Tokens tokens,
-        AuditWriter audit, CancellationToken cancellation)
+        Request request, WeChatClient weChat, CodesInUse codes, BackendDb db, AppDataSource source, SharedLimits limits, CurrentAccount me, Vault vault, Tokens tokens,
+        AuditWriter audit, HttpContext http, CancellationToken cancellation)
     {
         // Of parallel uses of one code one goes out; the others are told at once (ID02).
         using var use = codes.TryUse(request.Code);
@@ -42,9 +42,9 @@ internal static class SignInWithWeChat
         switch (await weChat.CodeToSessionAsync(request.Code, cancellation))
         {
             case CodeExchange.Identity identity:
-                return await OpenSession(identity.OpenId, db, source, me, vault, tokens, audit, cancellation);
+                return await OpenSession(identity.OpenId, db, source, limits, me, vault, tokens, audit, http, cancellation);
             case CodeExchange.CodeInvalid:
-                return Problems.CodeInvalid.Result("请重新调用 wx.login 后再登录。");
+                return await NobodyAsync(limits, me, audit, http, cancellation) ?? Problems.CodeInvalid.Result("请重新调用 wx.login 后再登录。");
             case CodeExchange.HighRisk:
                 return Problems.HighRiskUser.Result();
             case CodeExchange.Unavailable { CodeMayBeSpent: true }:
@@ -66,13 +66,15 @@ internal static class SignInWithWeChat
     ];
 
     private static async Task<Results<Ok<SessionTokens>, ProblemHttpResult>> OpenSession(
-        string openId, BackendDb db, AppDataSource source, CurrentAccount me, Vault vault, Tokens tokens, AuditWriter audit, CancellationToken cancellation)
+        string openId, BackendDb db, AppDataSource source, SharedLimits limits, CurrentAccount me, Vault vault, Tokens tokens, AuditWriter audit, HttpContext http, CancellationToken cancellation)
     {
         var indexes = vault.BlindIndexes(SealedFields.OpenId, openId);
-        var account = await SignIn.FindAccountAsync(source, indexes, cancellation);
+        var (account, wait) = await limits.FindAccountAsync(indexes, cancellation);
+        if (wait is { } later) return await LaterAsync(later, audit, http, cancellation);
         var token = Tokens.Random();
         if (account is not { } id)
         {
+            if (await NobodyAsync(limits, me, audit, http, cancellation) is { } refused) return refused;
             var ticket = new BindingTicket
             {
                 Id = Guid.CreateVersion7(db.Now),
@@ -96,6 +98,16 @@ internal static class SignInWithWeChat
         var session = Guid.CreateVersion7(db.Now);
         await ScopedCommands.WriteAsync(source, me.Current, Commands(session, id, token, db.Now, audit), cancellation);
         return TypedResults.Ok(new SessionTokens(tokens.Access(id, session), token, (int)Tokens.AccessLifetime.TotalSeconds));
+    }
+
+    /// <summary>A sign-in that found nobody counts for its address (RL17). One that found somebody does not: whoever uses that count up locks out nobody behind the same address.</summary>
+    private static async Task<ProblemHttpResult?> NobodyAsync(SharedLimits limits, CurrentAccount me, AuditWriter audit, HttpContext http, CancellationToken cancellation) =>
+        await limits.CountAsync(me.Operation, http, me, LimitedBy.Address, null, cancellation) is { } wait ? await LaterAsync(wait, audit, http, cancellation) : null;
+
+    private static async Task<ProblemHttpResult> LaterAsync(TimeSpan wait, AuditWriter audit, HttpContext http, CancellationToken cancellation)
+    {
+        await audit.RefusalAsync(Problems.TooManyRequests.Code, cancellation);
+        return http.Later(wait);
     }
 }
 

@@ -30,9 +30,9 @@ internal static class StepUpSession
             .Refuses(Problems.Invalid, Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed, Problems.CodeWrong, Problems.TooManyRequests);
 
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
-        Request request, BackendDb db, AppDataSource source, CurrentAccount me, SecondFactors factors, AuditWriter audit, HttpContext http, CancellationToken cancellation)
+        Request request, BackendDb db, SharedLimits limits, CurrentAccount me, SecondFactors factors, AuditWriter audit, HttpContext http, CancellationToken cancellation)
     {
-        if (await StaffSignIn.CountAsync(source, $"step-up {me.SessionId}", db.Now, cancellation) is { } wait) return http.Later(wait);
+        if (await limits.CountTryAsync($"step-up {me.SessionId}", cancellation) is { } wait) return http.Later(wait);
         if (await db.LockCredentialAsync(me.Id, cancellation) is not { } credential || !factors.Use(credential, request.Code)) return Problems.CodeWrong.Result();
         await db.Sessions.Where(s => s.Id == me.SessionId).ExecuteUpdateAsync(s => s.SetProperty(x => x.SteppedUpAt, db.Now), cancellation);
         audit.Add(AuditWriter.Done, me.SessionId);

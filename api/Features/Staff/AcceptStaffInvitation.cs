@@ -37,6 +37,7 @@ internal static class AcceptStaffInvitation
             .WithSummary("接受员工邀请")
             .WithDescription("设置密码（至少 12 个字符，不能是常见密码），并用验证器的第一个验证码确认，得到 10 个恢复码，只显示这一次。邀请随即用完；原有的密码、验证器、恢复码和浏览器登录随即失效。")
             .ForConsole()
+            .Limited(LimitedBy.Address)
             .Refuses(Problems.Invalid, Problems.InviteInvalid, Problems.CodeWrong, Problems.PasswordWeak, Problems.TooManyRequests);
 
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(

@@ -39,6 +39,7 @@ internal static class InviteStaff
             .WithSummary("邀请员工")
             .WithDescription("为新员工建立后台账号，或为已有账号重新邀请：一次性邀请 7 天内有效，只显示这一次；再次邀请会使之前的邀请失效。账号在任职获批之前没有任何权限；不能邀请自己。需要再次验证。")
             .ForConsole()
+            .Limited(LimitedBy.Account | LimitedBy.Device)
             .InOneTransaction()
             .RequiresStepUp()
             .Refuses(Problems.Invalid, Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed, Problems.StepUpRequired, Problems.AppointmentNotAllowed, Problems.Conflict);

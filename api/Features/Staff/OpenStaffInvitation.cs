@@ -24,6 +24,7 @@ internal static class OpenStaffInvitation
             .WithSummary("打开员工邀请")
             .WithDescription("凭一次性邀请得到用户名和验证器的密钥：用验证器扫描 uri，再设置密码并以第一个验证码接受邀请。")
             .ForConsole()
+            .Limited(LimitedBy.Address)
             .Refuses(Problems.Invalid, Problems.InviteInvalid);
 
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(

@@ -22,6 +22,7 @@ internal static class StaffEndpoints
         ListAccountSessions.Map(accounts);
         EndAccountSessions.Map(accounts);
         DisableAccount.Map(accounts);
+        EnableAccount.Map(accounts);
 
         var posts = api.MapGroup("/staff-posts").WithTags("Staff");
         ListStaffPosts.Map(posts);

@@ -124,14 +124,6 @@ internal sealed record TakenTicket(Guid AccountId, Guid SessionId, Guid? NodeId,
 /// <summary>What must be found before an account is known: through the sign-in functions alone, which see only these columns.</summary>
 internal static class SignIn
 {
-    /// <param name="openIdIndexes">Under any of which the identity may stand (<see cref="Vault.BlindIndexes"/>).</param>
-    public static async Task<Guid?> FindAccountAsync(AppDataSource source, byte[][] openIdIndexes, CancellationToken cancellation)
-    {
-        await using var command = source.Source.CreateCommand("select app.account_of_open_id(@indexes)");
-        command.Parameters.Add(new NpgsqlParameter("indexes", openIdIndexes));
-        return await command.ExecuteScalarAsync(cancellation) as Guid?;
-    }
-
     public static async Task<FoundSession?> FindSessionAsync(AppDataSource source, byte[][] hashes, CancellationToken cancellation)
     {
         await using var command = source.Source.CreateCommand("select * from app.session_of_token(@hashes)");

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using Backend.Domain.Accounts;
 using Backend.Platform.Persistence;
 using Microsoft.EntityFrameworkCore;
@@ -21,8 +19,6 @@ internal static class StaffSignIn
 {
     public const int MostTries = 10;
 
-    public static readonly TimeSpan Window = TimeSpan.FromMinutes(15);
-
     public static async Task<FoundStaff?> FindAsync(AppDataSource source, string userName, byte[] device, CancellationToken cancellation)
     {
         await using var command = source.Source.CreateCommand("select * from app.staff_sign_in(@name, @device)");
@@ -33,17 +29,11 @@ internal static class StaffSignIn
     }
 
     /// <summary>Counts a try, whatever comes of it, on every replica alike.</summary>
+    /// <param name="limits">The counts.</param>
     /// <param name="what">Of whom, and of which device or session.</param>
+    /// <param name="cancellation">The request's.</param>
     /// <returns>Null: it may be made. Else how long to wait.</returns>
-    public static async Task<TimeSpan?> CountAsync(AppDataSource source, string what, DateTimeOffset now, CancellationToken cancellation)
-    {
-        await using var command = source.Source.CreateCommand("select tries, began_at from app.count_try(@key, @now)");
-        command.Parameters.Add(new NpgsqlParameter("key", SHA256.HashData(Encoding.UTF8.GetBytes(what))));
-        command.Parameters.Add(new NpgsqlParameter("now", now));
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        await reader.ReadAsync(cancellation);
-        return reader.GetInt32(0) <= MostTries ? null : reader.GetFieldValue<DateTimeOffset>(1) + Window - now;
-    }
+    public static Task<TimeSpan?> CountTryAsync(this SharedLimits limits, string what, CancellationToken cancellation) => limits.CountAsync([CallCount.Of(what, MostTries)], cancellation);
 
     /// <summary>Whose invitation this is, while it holds.</summary>
     public static async Task<Guid?> FindInvitedAsync(AppDataSource source, byte[] invitation, DateTimeOffset now, CancellationToken cancellation)

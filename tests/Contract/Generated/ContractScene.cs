@@ -237,13 +237,7 @@ internal sealed class ContractScene : IAsyncDisposable
 
     private async Task BuildAsync()
     {
-        Api = await Api.StartAsync(Database, new Dictionary<string, string?>
-        {
-            ["Files:Folder"] = _folder.Path,
-            // What is asked here is whether each request is answered right, not how many may come.
-            ["RateLimits:AccountPerMinute"] = "10000000",
-            ["RateLimits:AddressPerMinute"] = "10000000",
-        });
+        Api = await Api.StartAsync(Database, new Dictionary<string, string?>(Api.Unlimited) { ["Files:Folder"] = _folder.Path });
         Scene = new Scene(Api.Services.GetRequiredService<Vault>());
         foreach (var (name, role, path, leads) in People) Scene.Person(name, role, path, leads).AtBrowser(name);
         for (var i = 0; i < Employees; i++) Scene.AtBrowser(Employee(i));

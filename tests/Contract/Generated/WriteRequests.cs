@@ -45,7 +45,7 @@ internal sealed class WriteRequests : IDisposable
         writes.Add("openStaffInvitation", "", "POST", "/staff-invitations/opening", new { invitation = await scene.StaffInvitationAsync() });
         writes.Add("acceptStaffInvitation", "", "POST", "/staff-invitations/acceptance",
             new { invitation = invited.Invitation, proof = invited.Proof, password = StaffFactors.Word, code = StaffFactors.FirstCode(invited.Proof, Api.Noon) });
-        foreach (var (operation, method, end, employee) in ((string, string, string, int)[])[("endAccountSessions", "DELETE", "sessions", 2), ("disableAccount", "POST", "disablement", 3)])
+        foreach (var (operation, method, end, employee) in ((string, string, string, int)[])[("endAccountSessions", "DELETE", "sessions", 2), ("disableAccount", "POST", "disablement", 3), ("enableAccount", "POST", "enablement", 3)])
             writes.Add(operation, "安全", method, $"/staff-accounts/{scene.Scene.Account(ContractScene.Employee(employee)).Id}/{end}");
         writes.Add("proposeStaff", "安全", "POST", $"/staff-posts/{scene.StaffPost}/proposals", new { accountId = scene.Scene.Account(ContractScene.Employee(4)).Id, fromDay = PostgresFixture.DemoDay.AddDays(250), toDay = PostgresFixture.DemoDay.AddDays(250) });
         writes.Add("approveStaff", "安全", "POST", $"/staff-proposals/{await scene.StaffProposalAsync("安全二", 5)}/approval");

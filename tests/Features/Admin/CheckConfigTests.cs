@@ -31,6 +31,11 @@ public sealed class CheckConfigTests
     [InlineData("WeChat:AppSecret", null, "WeChat:AppSecret")]
     [InlineData("WeChat:BaseAddress", "http://api.weixin.qq.com", "WeChat:BaseAddress 应为 https 地址 (BR04)。")]
     [InlineData("Shutdown:Drain", "00:10:00", "Shutdown:Notice")]
+    [InlineData("Proxies:Known:0", "0.0.0.0/0", "Proxies:Known 应为反向代理的地址或网段")]
+    [InlineData("Proxies:Known:0", "proxy", "Proxies:Known 应为反向代理的地址或网段")]
+    [InlineData("Proxies:Hops", "0", "Proxies:Hops 应为 1 以上的整数。")]
+    [InlineData("RateLimits:Strict:PerAddress", "0", "RateLimits:Strict:PerAddress 应为 1 以上的整数。")]
+    [InlineData("RateLimits:Strict:PerAccount", "many", "RateLimits:Strict:PerAccount 格式有误。")]
     [InlineData("Files:Folder", "/nowhere", "Files:Folder 指向的文件夹 /nowhere 不存在。")]
     public async Task RL23_each_fault_is_said_in_Chinese_as_a_start_says_it(string key, string? value, string said)
     {

@@ -161,6 +161,27 @@ public sealed class StaffPostsTests(MigratedDatabase fixture) : IClassFixture<Mi
         Assert.True(listed.GetProperty("isDisabled").GetBoolean());
     }
 
+    [Fact]
+    public async Task ID08_ID09_a_disabled_account_is_enabled_again_with_a_fresh_second_factor_and_its_sessions_stay_ended()
+    {
+        var (one, staff) = (await SignInAsync("安全"), await SignInAsync("员工"));
+        var (account, household) = ($"/api/v1/staff-accounts/{_scene.Account("员工").Id}", $"/api/v1/households/{_scene.Household($"{_scene.Top}-101").Id}");
+        await one.SendAsync(HttpMethod.Post, $"{account}/disablement").OkAsync();
+        await SettleAsync();
+        _api.Clock.Advance(StepUp.Lifetime);
+        await one.SendAsync(HttpMethod.Post, $"{account}/enablement").RefusedAsync(403, "step_up_required");
+        await SettleAsync();
+        var again = await SignInAsync("安全");
+        await again.SendAsync(HttpMethod.Post, $"{account}/enablement").OkAsync();
+        await again.SendAsync(HttpMethod.Post, $"{account}/enablement").OkAsync();
+        await SettleAsync();
+        await staff.GetAsync("/api/v1/me").RefusedAsync(401, "session_ended");
+        await (await SignInAsync("员工")).GetAsync(household).OkAsync();
+        await again.SendAsync(HttpMethod.Post, $"/api/v1/staff-accounts/{Guid.CreateVersion7()}/enablement").RefusedAsync(404, "not_found");
+        Assert.Equal(["done", "done", "step_up_required"], (await fixture.Database.ScalarAsync<string[]>(
+            "select array_agg(result order by result) from audit_entries where operation = 'enableAccount' and $1 = any(target_ids)", _scene.Account("员工").Id))!);
+    }
+
     private Guid Vacancy => _scene.VacantAt("s.c").Id;
 
     private Guid SystemPost => _scene.VacantAt("").Id;

@@ -174,7 +174,7 @@ public sealed class KeyRotationTests(MigratedDatabase fixture) : IClassFixture<M
 
     private Task<Api> StartAsync(string signing, string? published = null)
     {
-        var settings = new Dictionary<string, string?> { ["Tokens:SigningKey"] = signing, ["RateLimits:AccountPerMinute"] = "1000000", ["RateLimits:AddressPerMinute"] = "1000000" };
+        var settings = new Dictionary<string, string?>(Api.Unlimited) { ["Tokens:SigningKey"] = signing };
         if (published is not null) settings["Tokens:PublishedKeys:other"] = PublicOf(published);
         return Api.StartAsync(fixture.Database, settings);
     }

@@ -105,13 +105,7 @@ public sealed class PolicyDistrict : IAsyncLifetime
         Oracle = await PolicyOracle.ReadAsync(_superuser, Day);
         var targets = await ReadTargetsAsync();
 
-        // The limits by account and address count by the real clock.
-        Api = await Api.StartAsync(_database, new Dictionary<string, string?>
-        {
-            ["Files:Folder"] = _files.Path,
-            ["RateLimits:AccountPerMinute"] = "1000000",
-            ["RateLimits:AddressPerMinute"] = "1000000",
-        });
+        Api = await Api.StartAsync(_database, new Dictionary<string, string?>(Api.Unlimited) { ["Files:Folder"] = _files.Path });
         _client.BaseAddress = Api.Address;
         var store = Api.Services.GetRequiredService<PhotoStore>();
         foreach (var photo in targets.Where(t => t.Kind is TargetKind.Photo or TargetKind.Face)) await store.WriteAsync(photo.Id, "a picture"u8.ToArray(), default);

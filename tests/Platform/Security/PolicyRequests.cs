@@ -75,6 +75,7 @@ internal static class PolicyRequests
         new("listAccountSessions", TargetKind.Account),
         new("endAccountSessions", TargetKind.Account),
         new("disableAccount", TargetKind.Account),
+        new("enableAccount", TargetKind.Account),
         new("listStaffPosts", TargetKind.Nothing),
         new("proposeStaff", TargetKind.StaffPost) { Body = With(c => c.District.NewDays(c.District.WhoMayBeStaff)) },
         new("approveStaff", TargetKind.StaffProposal),

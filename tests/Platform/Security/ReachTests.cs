@@ -55,11 +55,7 @@ public sealed class ReachTests(MigratedDatabase fixture) : IClassFixture<Migrate
         for (var i = 0; i < Trees; i++) trees.Add(await GrowAsync(lot));
         await using var superuser = new NpgsqlDataSourceBuilder(fixture.Database.Superuser).Build();
         var oracle = await PolicyOracle.ReadAsync(superuser, Day);
-        await using var api = await Api.StartAsync(fixture.Database, new Dictionary<string, string?>
-        {
-            ["RateLimits:AccountPerMinute"] = "1000000",
-            ["RateLimits:AddressPerMinute"] = "1000000",
-        });
+        await using var api = await Api.StartAsync(fixture.Database, Api.Unlimited);
         var callers = new List<(Tree Tree, Caller Caller, SignedIn Client)>();
         foreach (var tree in trees)
             foreach (var who in tree.People) callers.Add((tree, new Caller(who, tree.Scene.Account(who).Id), await api.SignInAsync(tree.Scene.OpenIdOf(who))));

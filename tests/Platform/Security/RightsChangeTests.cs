@@ -28,8 +28,7 @@ public sealed class RightsChangeTests(MigratedDatabase fixture) : IClassFixture<
         var scenes = new List<Scene>();
         for (var i = 0; i < ProofSize.RightsChanges; i++) scenes.Add(await SceneAsync(how));
         // A hundred repeats come from one address.
-        var settings = new Dictionary<string, string?> { ["RateLimits:AddressPerMinute"] = "1000000", ["RateLimits:AccountPerMinute"] = "1000000" };
-        for (var i = 0; i < 2; i++) _replicas[i] = await Api.StartAsync(fixture.Database, settings);
+        for (var i = 0; i < 2; i++) _replicas[i] = await Api.StartAsync(fixture.Database, Api.Unlimited);
         await using (_replicas[0])
         await using (_replicas[1])
             for (var i = 0; i < scenes.Count; i++) await LoseAsync(how, scenes[i], listens: i % 2 == 0);
