@@ -16,6 +16,7 @@ public sealed class RevealPhoneTests(MigratedDatabase fixture) : IClassFixture<M
     private static readonly DateOnly Day = PostgresFixture.DemoDay;
     private Api _api = null!;
     private Scene _scene = null!;
+    private Guid _child;
 
     public async Task InitializeAsync()
     {
@@ -27,6 +28,7 @@ public sealed class RevealPhoneTests(MigratedDatabase fixture) : IClassFixture<M
         foreach (var door in (string[])["101", "102"]) _scene.Home("s.c.a.b.f1", door, Day);
         _scene.Home("s.c.a.b.f2", "201", Day);
         _scene.Joined("居民", "101");
+        _child = _scene.Member("102", "孩子", Day.AddYears(-10), Day);
         await _scene.SaveAsync(fixture.Database);
     }
 
@@ -89,6 +91,25 @@ public sealed class RevealPhoneTests(MigratedDatabase fixture) : IClassFixture<M
         await fixture.Database.ExecuteAsync("update residents set phone = null where id = $1", _scene.Head("102"));
         await RevealAsync(await SignInAsync("一层"), "102").RefusedAsync(409, "no_phone");
         await RevealAsync(await SignInAsync("二层"), "102").RefusedAsync(404, "not_found");
+    }
+
+    [Fact]
+    public async Task PD06_PD07_the_number_of_a_child_is_shown_only_while_a_guardian_consents()
+    {
+        var vault = _api.Services.GetRequiredService<Vault>();
+        await fixture.Database.ExecuteAsync("update residents set phone = $2 where id = $1", _child, vault.Seal(SealedFields.ResidentPhone, _child, Number).Bytes);
+        var leader = await SignInAsync("一层");
+        Task<HttpResponseMessage> AskAsync() => leader.SendAsync(
+            HttpMethod.Post, $"/api/v1/households/{_scene.Household("102").Id}/residents/{_child}/phone-reveals", new { purpose = "visit", justification = "约定上门时间" });
+        Task SayAsync(bool withdrawn, int minute) => fixture.Database.ExecuteAsync(
+            "insert into consents (id, account_id, resident_id, purpose, version, withdrawn, at, channel) values (gen_random_uuid(), $1, $2, 'child_contact', 1, $3, $4, 'browser')",
+            _scene.Account("居民").Id, _child, withdrawn, Api.Noon.AddMinutes(minute - 10));
+        await AskAsync().RefusedAsync(409, "no_phone");
+        await SayAsync(withdrawn: false, 1);
+        await AskAsync().OkAsync();
+        await SayAsync(withdrawn: true, 2);
+        await AskAsync().RefusedAsync(409, "no_phone");
+        Assert.Equal(1, await fixture.Database.ScalarAsync<long>("select count(*) from reveals where resident_id = $1", _child));
     }
 
     [Fact]

@@ -5,7 +5,9 @@ alter table emergency_accesses force row level security;
 create policy app_select on emergency_accesses for select to backend_app using (
     account_id = (select app.account()) or exists (select from public.households h where h.id = emergency_accesses.household_id));
 create policy app_update on emergency_accesses for update to backend_app using (account_id = (select app.account())) with check (account_id = (select app.account()));
-create policy definer on emergency_accesses to backend_definer using (true) with check (true);
+create policy definer_insert on emergency_accesses for insert to backend_definer with check (true);
+create policy rotation_select on emergency_accesses for select to backend_definer using (true);
+create policy rotation_update on emergency_accesses for update to backend_definer using (true) with check (true);
 create policy worker on emergency_accesses to backend_worker using (true) with check (true);
 grant select, update (ended_at) on emergency_accesses to backend_app;
 grant select (id, account_id, role, household_id, opened_at, ends_at, ended_at), delete on emergency_accesses to backend_worker;
@@ -49,9 +51,13 @@ begin
 end $$;
 revoke all on function app.open_emergency_access(uuid, text, uuid, text, bytea, timestamptz, timestamptz) from public;
 grant execute on function app.open_emergency_access(uuid, text, uuid, text, bytea, timestamptz, timestamptz) to backend_app;
+grant execute on function app.tell_consent() to public;
 reset role;
 revoke create on schema app from backend_definer;
 -- Rights rest on it, on every replica (RightsCache); what tells of a consent tells of any row with an account.
 create trigger rights_emergency after insert on emergency_accesses for each row execute function app.tell_consent();
 create trigger rights_emergency_end after update on emergency_accesses for each row
     when (old.ended_at is distinct from new.ended_at) execute function app.tell_consent();
+set role backend_definer;
+revoke execute on function app.tell_consent() from public;
+reset role;
