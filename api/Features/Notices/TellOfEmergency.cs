@@ -16,7 +16,7 @@ internal sealed class TellOfEmergency(ILogger<TellOfEmergency> log) : IHandle<Em
     public async Task HandleAsync(EmergencyAccessOpened message, BackendDb db, CancellationToken cancellation)
     {
         var people = await db.Memberships.Where(m => m.HouseholdId == message.HouseholdId && m.ToDay == null)
-            .Join(db.Accounts, m => m.ResidentId, a => a.ResidentId, (_, a) => a.Id).ToListAsync(cancellation);
+            .Join(db.Accounts.Where(a => a.DisabledAt == null), m => (Guid?)m.ResidentId, a => a.ResidentId, (_, a) => a.Id).ToListAsync(cancellation);
         var supervisors = await SupervisorsAsync(db, message, cancellation);
         if (supervisors.Count == 0) log.OperatorAlarm("emergency_without_supervisor", message.EmergencyAccessId);
         await WriteNotices.TellLiveAsync(db, CauseKind.EmergencyAccess, message.EmergencyAccessId, [.. people.Union(supervisors).Where(a => a != message.AccountId)], cancellation);
