@@ -56,7 +56,7 @@ public sealed class EmergencyAccessTests(MigratedDatabase fixture) : IClassFixtu
 
         await RevealAsync(staff, "101").OkAsync();
         // To read, and nothing else; and by no list.
-        await staff.SendAsync(HttpMethod.Put, $"{Home("101")}/facts", new { values = Array.Empty<object>() }, ifMatch: "\"1\"").RefusedAsync(400, "invalid_request");
+        await staff.SendAsync(HttpMethod.Put, $"{Home("101")}/facts", Fact(), ifMatch: "\"1\"").RefusedAsync(404, "not_found");
         await staff.SendAsync(HttpMethod.Post, $"/api/v1/residents/{_scene.Head("101")}/invites").RefusedAsync(404, "not_found");
         await staff.GetAsync($"{Home("101")}/reach").RefusedAsync(404, "not_found");
         Assert.Empty((await staff.GetAsync("/api/v1/households").OkAsync()).GetProperty("items").EnumerateArray());
@@ -160,6 +160,8 @@ public sealed class EmergencyAccessTests(MigratedDatabase fixture) : IClassFixtu
         await PollAsync();
         await staff.GetAsync(Home("101")).RefusedAsync(403, "operation_not_allowed");
     }
+
+    private object Fact() => new { values = new[] { new { subject = "household", subjectId = _scene.Household("101").Id, tag = "last_major_event", value = "illness", observedAt = Day } } };
 
     private static string Text(JsonElement from, string member) => from.GetProperty(member).GetString()!;
 
