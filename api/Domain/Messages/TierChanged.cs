@@ -8,3 +8,6 @@ internal sealed record TierChanged(
 
 /// <summary>A batch (import, night) is committed whole: its alarms can be told, one notice a person. Stored as <c>batch_finished.1</c>.</summary>
 internal sealed record BatchFinished(Guid BatchId);
+
+/// <summary>Somebody reads a household outside her reach: its people and the supervisor are told. Stored as <c>emergency_access_opened.1</c>.</summary>
+internal sealed record EmergencyAccessOpened(Guid EmergencyAccessId, Guid HouseholdId, Guid AccountId);

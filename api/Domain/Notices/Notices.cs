@@ -30,6 +30,8 @@ public enum CauseKind
 {
     TierChange,
     Batch,
+    /// <summary>It lists no alarm: there is nothing to take on.</summary>
+    EmergencyAccess,
 }
 
 /// <summary>通知: the in-app message, exactly one per account and cause (RL06).</summary>

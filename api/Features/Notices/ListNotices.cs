@@ -21,7 +21,7 @@ internal static class ListNotices
     public sealed record Response(IReadOnlyList<Item> Items, string? Next);
 
     /// <param name="Id">The notice.</param>
-    /// <param name="CauseKind">One tier change, or a batch.</param>
+    /// <param name="CauseKind">One tier change, a batch, or that somebody outside its reach reads a household (紧急查看).</param>
     /// <param name="CreatedAt">When it was written.</param>
     /// <param name="State"><c>unread</c>, <c>read</c>, or <c>acknowledged</c> when every alarm it lists is taken, by whomever.</param>
     /// <param name="Count">Alarms it lists.</param>

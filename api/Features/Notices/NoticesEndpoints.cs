@@ -8,7 +8,7 @@ internal static class NoticesEndpoints
 {
     /// <summary>The outbox with this feature's handlers.</summary>
     public static void AddNotices(this IServiceCollection services, IConfiguration configuration) =>
-        services.AddOutbox(configuration, catalogue => catalogue.Handle<TierChanged, AlarmLeaders>().Handle<BatchFinished, TellBatch>());
+        services.AddOutbox(configuration, catalogue => catalogue.Handle<TierChanged, AlarmLeaders>().Handle<BatchFinished, TellBatch>().Handle<EmergencyAccessOpened, TellOfEmergency>());
 
     public static void MapNotices(this RouteGroupBuilder api)
     {

@@ -38,11 +38,7 @@ internal static class WriteNotices
     {
         var ordered = lines.Distinct().OrderBy(l => l.Account).ThenBy(l => l.Alarm).ToList();
         var accounts = ordered.Select(l => l.Account).Distinct().ToArray();
-        await db.Database.ExecuteSqlAsync($"""
-            insert into notices (id, account_id, cause_kind, cause_id, created_at)
-            select id, account_id, {SnakeCase.Of(kind)}, {cause}, {db.Now} from unnest({Ids(db, accounts.Length)}, {accounts}) as n(id, account_id)
-            on conflict (cause_id, account_id) do nothing
-            """, cancellation);
+        await NoticesAsync(db, kind, cause, accounts, cancellation);
         await db.Database.ExecuteSqlAsync($"""
             insert into notice_alarms (notice_id, alarm_id, account_id)
             select n.id, l.alarm_id, n.account_id
@@ -59,6 +55,28 @@ internal static class WriteNotices
             on conflict (cause_id, step, account_id, channel) do nothing
             """, cancellation);
     }
+
+    /// <summary>
+    /// One notice an account that lists no alarm, and its live push. A delivery goes out while an alarm is open (DeliveryPump); this one has nothing to wait for
+    /// or to stop, so it is written as sent: each replica tells its own connections of what stands so (NoticeFeed).
+    /// </summary>
+    public static async Task TellLiveAsync(BackendDb db, CauseKind kind, Guid cause, IReadOnlyCollection<Guid> told, CancellationToken cancellation)
+    {
+        var accounts = told.Order().ToArray();
+        await NoticesAsync(db, kind, cause, accounts, cancellation);
+        await db.Database.ExecuteSqlAsync($"""
+            insert into deliveries (id, notice_id, account_id, cause_id, step, channel, state, due_at, attempts, repeats, last_outcome, created_at)
+            select d.id, n.id, n.account_id, {cause}, 0, {SnakeCase.Of(Channel.Live)}, {SnakeCase.Of(DeliveryState.Sent)}, {db.Now}, 1, 0, 'ok', {db.Now}
+            from unnest({Ids(db, accounts.Length)}, {accounts}) as d(id, account_id) join notices n on n.cause_id = {cause} and n.account_id = d.account_id
+            on conflict (cause_id, step, account_id, channel) do nothing
+            """, cancellation);
+    }
+
+    private static Task<int> NoticesAsync(BackendDb db, CauseKind kind, Guid cause, Guid[] accounts, CancellationToken cancellation) => db.Database.ExecuteSqlAsync($"""
+        insert into notices (id, account_id, cause_kind, cause_id, created_at)
+        select id, account_id, {SnakeCase.Of(kind)}, {cause}, {db.Now} from unnest({Ids(db, accounts.Length)}, {accounts}) as n(id, account_id)
+        on conflict (cause_id, account_id) do nothing
+        """, cancellation);
 
     private static Guid[] Ids(BackendDb db, int count) => [.. Enumerable.Range(0, count).Select(_ => Guid.CreateVersion7(db.Now))];
 }

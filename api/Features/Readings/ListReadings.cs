@@ -76,7 +76,7 @@ internal static class ListReadings
             var (content, purpose) = ReadLog.Operations[rows.GetString(2)];
             items.Add(new Item(
                 rows.GetGuid(0), rows.GetFieldValue<DateTimeOffset>(1), SnakeCase.Parse<Role>(rows.GetString(4)), rows.IsDBNull(5) ? null : rows.GetString(5),
-                content, purpose ?? SnakeCase.Parse<ReadingPurpose>(rows.GetString(3))));
+                content, rows.IsDBNull(3) ? purpose!.Value : SnakeCase.Parse<ReadingPurpose>(rows.GetString(3))));
         }
 
         if (items.Count <= limit) return TypedResults.Ok(new Response(items, null));

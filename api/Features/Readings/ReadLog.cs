@@ -17,7 +17,7 @@ public enum ReadingContent
     Guardianship,
 }
 
-/// <summary>用途: what a household's data was read for. The last four are said by whoever asked for a full number; the others follow from the operation.</summary>
+/// <summary>用途: what a household's data was read for. The last four are said by whoever asked for a full number; the others follow from the operation, and <c>emergency</c> from an emergency access too.</summary>
 public enum ReadingPurpose
 {
     Care,
@@ -35,7 +35,7 @@ public enum ReadingPurpose
 /// </summary>
 internal static class ReadLog
 {
-    /// <summary>A purpose of null is the one that was given with the request.</summary>
+    /// <summary>A purpose of null is the one that was given with the request; an emergency access goes before the operation's own.</summary>
     public static readonly FrozenDictionary<string, (ReadingContent Content, ReadingPurpose? Purpose)> Operations = new Dictionary<string, (ReadingContent, ReadingPurpose?)>
     {
         ["listHouseholds"] = (ReadingContent.HouseholdLine, ReadingPurpose.Care),

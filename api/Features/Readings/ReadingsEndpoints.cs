@@ -10,6 +10,10 @@ internal static class ReadingsEndpoints
     {
         RevealPhone.Map(api.MapGroup("/households").WithTags("Readings"));
         ListReadings.Map(api.MapGroup("/me").WithTags("Readings"));
+        var accesses = api.MapGroup("/emergency-accesses").WithTags("Readings");
+        OpenEmergencyAccess.Map(accesses);
+        ListEmergencyAccesses.Map(accesses);
+        EndEmergencyAccess.Map(accesses);
     }
 
     /// <summary>The page at <c>/me</c>, on which a resident sees who looked at her data.</summary>

@@ -84,7 +84,7 @@ internal sealed class AuditWriter(CurrentAccount me, BackendDb db, AppDataSource
             Roles = me.Roles.Count == 0 ? null : string.Join(',', me.Roles.Select(r => SnakeCase.Of(r))),
             Scope = me.Current.ReachSetting is { Length: > 0 } reach ? reach : null,
             Operation = me.Operation,
-            TargetIds = targets,
+            TargetIds = [.. targets, .. me.Emergencies],
             Result = result,
             Address = http.HttpContext?.Connection.RemoteIpAddress?.ToString(),
             CorrelationId = Activity.Current?.TraceId.ToString() ?? http.HttpContext?.TraceIdentifier ?? "",

@@ -35,6 +35,7 @@ internal sealed class OutboxCatalogue
     {
         [typeof(TierChanged)] = "tier_changed.1",
         [typeof(BatchFinished)] = "batch_finished.1",
+        [typeof(EmergencyAccessOpened)] = "emergency_access_opened.1",
     };
 
     private readonly Dictionary<(string Kind, string Handler), Run> _handlers = [];

@@ -54,6 +54,7 @@ internal sealed class BackendDb : DbContext
     public DbSet<Invite> Invites => Set<Invite>();
     public DbSet<BindingRequest> BindingRequests => Set<BindingRequest>();
     public DbSet<Reveal> Reveals => Set<Reveal>();
+    public DbSet<EmergencyAccess> EmergencyAccesses => Set<EmergencyAccess>();
     public DbSet<PrivacyNotice> PrivacyNotices => Set<PrivacyNotice>();
     public DbSet<Purpose> Purposes => Set<Purpose>();
     public DbSet<Consent> Consents => Set<Consent>();

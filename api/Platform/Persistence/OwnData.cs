@@ -73,6 +73,7 @@ internal static class OwnData
         ["rights_changes"] = "权限变化的技术信号，只含账号编号",
         ["displays"] = "登记大厅屏是职务行为，不是关于本人的信息",
         ["reveals"] = "谁看过完整号码由查阅记录（谁看过我的信息）给出，不显示查看人",
+        ["emergency_accesses"] = "谁紧急查看过由查阅记录（谁看过我的信息）给出，不显示查看人",
         ["staff_credentials"] = "后台登录的密码与验证器，给出即失去作用",
         ["staff_devices"] = "登录过的浏览器，只有令牌的散列",
         ["staff_invitations"] = "后台登录的邀请，由安全管理员签发",

@@ -21,7 +21,11 @@ internal sealed class CurrentAccount : IScopeSource
 
     /// <summary>By which of her roles that may do this operation she reaches a household: each brings its own field rights, and no other's (AZ10).</summary>
     public IEnumerable<Role> RolesOver(Guid household, string nodePath) => Signed.Roles.Where(r => Roles.Contains(r.Role)
-        && (r.Homes.Contains(household) || r.Nodes.Any(n => Rights.IsWithin(nodePath, n.Path)))).Select(r => r.Role);
+        && (r.Homes.Contains(household) || r.Emergencies.Any(e => e.Household == household) || r.Nodes.Any(n => Rights.IsWithin(nodePath, n.Path)))).Select(r => r.Role);
+
+    /// <summary>The emergency accesses under which this operation is done. The audit names them, and so the household sees it, also after the end.</summary>
+    public IEnumerable<Guid> Emergencies => !EmergencyReading.Operations.Contains(Operation) || _rights is null ? []
+        : _rights.Roles.Where(r => Roles.Contains(r.Role)).SelectMany(r => r.Emergencies).Select(e => e.Id);
 
     public string Operation { get; private set; } = "";
 

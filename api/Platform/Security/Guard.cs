@@ -50,7 +50,7 @@ internal sealed class Guard(RequestDelegate next, PolicyTable policy, RightsCach
             SessionKind.Hall => row.Hall,
             _ => roles.Count > 0,
         };
-        me.Enter(operation, rights, roles, rights.ScopeOf(r => row?.Allows(r) == true));
+        me.Enter(operation, rights, roles, rights.ScopeOf(r => row?.Allows(r) == true, EmergencyReading.Operations.Contains(operation)));
         if (!allowed)
         {
             await http.RequestServices.GetRequiredService<AuditWriter>().RefusalAsync(Problems.OperationNotAllowed.Code, http.RequestAborted);

@@ -9,7 +9,13 @@ using NpgsqlTypes;
 namespace Backend.Platform.Security;
 
 /// <summary>What one role of an account reaches today: subtrees (assigned nodes, floors) and single households.</summary>
-internal sealed record RoleReach(Role Role, IReadOnlyList<ReachNode> Nodes, IReadOnlyList<Guid> Homes);
+internal sealed record RoleReach(Role Role, IReadOnlyList<ReachNode> Nodes, IReadOnlyList<Guid> Homes)
+{
+    /// <summary>Households outside it that this role reads now (紧急查看).</summary>
+    public IReadOnlyList<OpenEmergency> Emergencies { get; init; } = [];
+}
+
+internal sealed record OpenEmergency(Guid Id, Guid Household, DateTimeOffset EndsAt);
 
 internal sealed record ReachNode(Guid Id, string Path);
 
@@ -21,28 +27,30 @@ internal sealed record ReachNode(Guid Id, string Path);
 /// <param name="Roles">Roles held today, each with its reach.</param>
 /// <param name="HasReadNotice">She has recorded that she read the privacy notice of this day.</param>
 /// <param name="ExpiresAt">The end of the session.</param>
-/// <param name="Midnight">The end of the Shanghai day for which this holds.</param>
+/// <param name="ChangesAt">When something of it ends by itself: the Shanghai day, or an emergency access.</param>
 internal sealed record Rights(
     Guid AccountId, Guid SessionId, SessionKind Kind, ReachNode? DisplayNode, IReadOnlyList<RoleReach> Roles, bool HasReadNotice, DateTimeOffset ExpiresAt,
-    DateTimeOffset Midnight)
+    DateTimeOffset ChangesAt)
 {
     /// <summary>A person who has yet to read the privacy notice; a screen is nobody.</summary>
     public bool AwaitsNotice => !HasReadNotice && Kind is not (SessionKind.Display or SessionKind.Hall);
 
     /// <summary>Afterwards it must be read again.</summary>
-    public DateTimeOffset Until => ExpiresAt < Midnight ? ExpiresAt : Midnight;
+    public DateTimeOffset Until => ExpiresAt < ChangesAt ? ExpiresAt : ChangesAt;
 
     /// <summary>
     /// The scope for an operation: the reach of those roles alone that may do it. A staff wall sees its one node, if the account still reaches it;
     /// a registered display sees its node whoever registered it.
     /// </summary>
-    public Scope ScopeOf(Func<Role, bool> allowed)
+    /// <param name="allowed">Which roles may do it.</param>
+    /// <param name="inEmergency">Whether it is one of those that an emergency access opens.</param>
+    public Scope ScopeOf(Func<Role, bool> allowed, bool inEmergency = false)
     {
         if (Kind == SessionKind.Hall) return new Scope(AccountId, [DisplayNode!.Path], []);
         var roles = Roles.Where(r => allowed(r.Role)).ToList();
         var paths = Outermost(roles.SelectMany(r => r.Nodes).Select(n => n.Path));
         if (Kind != SessionKind.Display)
-            return new Scope(AccountId, paths, roles.SelectMany(r => r.Homes).Distinct().ToList());
+            return new Scope(AccountId, paths, roles.SelectMany(r => inEmergency ? r.Homes.Concat(r.Emergencies.Select(e => e.Household)) : r.Homes).Distinct().ToList());
         return DisplayNode is { } node && paths.Any(p => IsWithin(node.Path, p))
             ? new Scope(AccountId, [node.Path], [])
             : new Scope(AccountId, [], []);
@@ -88,17 +96,21 @@ internal sealed class RightsCache(WorkerDataSource worker, TimeProvider clock, I
             union
             select account_id, post_id from stand_ins where account_id in (select account_id from me) and @day between from_day and to_day),
         mine as (select h.account_id, p.id, p.role from held h join posts p on p.id = h.post_id)
-        select account_id, role, null::uuid, null::text, null::uuid from mine
+        select account_id, role, null::uuid, null::text, null::uuid, null::uuid, null::timestamptz from mine
         union all
-        select m.account_id, m.role, n.id, n.path::text, null from mine m join assignments s on s.post_id = m.id join grid_nodes n on n.id = s.node_id
+        select m.account_id, m.role, n.id, n.path::text, null, null, null from mine m join assignments s on s.post_id = m.id join grid_nodes n on n.id = s.node_id
         where s.floor_from is null
         union all
-        select m.account_id, m.role, f.id, f.path::text, null from mine m join assignments s on s.post_id = m.id
+        select m.account_id, m.role, f.id, f.path::text, null, null, null from mine m join assignments s on s.post_id = m.id
         join grid_nodes f on f.parent_id = s.node_id and f.floor_number between s.floor_from and s.floor_to
         union all
-        select m.account_id, m.role, null, null, s.household_id from mine m join assignments s on s.post_id = m.id where s.household_id is not null
+        select m.account_id, m.role, null, null, s.household_id, null, null from mine m join assignments s on s.post_id = m.id where s.household_id is not null
         union all
-        select a.id, 'resident', null, null, c.household_id from accounts a join memberships c on c.resident_id = a.resident_id and c.to_day is null
+        select m.account_id, m.role, null, null, e.household_id, e.id, e.ends_at from (select distinct account_id, role from mine) m
+        join emergency_accesses e on e.account_id = m.account_id and e.role = m.role
+        where e.household_id is not null and e.ended_at is null and e.ends_at > @now
+        union all
+        select a.id, 'resident', null, null, c.household_id, null, null from accounts a join memberships c on c.resident_id = a.resident_id and c.to_day is null
         where a.id in (select account_id from me)
         """;
 
@@ -278,23 +290,25 @@ internal sealed class RightsCache(WorkerDataSource worker, TimeProvider clock, I
                 reader.IsDBNull(3) ? null : new ReachNode(reader.GetGuid(3), reader.GetString(4)), reader.GetBoolean(5), reader.GetFieldValue<DateTimeOffset>(6), reader.GetBoolean(7)));
 
         await reader.NextResultAsync();
-        var reaches = new Dictionary<(Guid Account, Role Role), (List<ReachNode> Nodes, List<Guid> Homes)>();
+        var reaches = new Dictionary<(Guid Account, Role Role), (List<ReachNode> Nodes, List<Guid> Homes, List<OpenEmergency> Emergencies)>();
         while (await reader.ReadAsync())
         {
             var key = (reader.GetGuid(0), SnakeCase.Parse<Role>(reader.GetString(1)));
-            if (!reaches.TryGetValue(key, out var reach)) reaches[key] = reach = ([], []);
+            if (!reaches.TryGetValue(key, out var reach)) reaches[key] = reach = ([], [], []);
             if (!reader.IsDBNull(2)) reach.Nodes.Add(new ReachNode(reader.GetGuid(2), reader.GetString(3)));
-            if (!reader.IsDBNull(4)) reach.Homes.Add(reader.GetGuid(4));
+            if (!reader.IsDBNull(5)) reach.Emergencies.Add(new OpenEmergency(reader.GetGuid(5), reader.GetGuid(4), reader.GetFieldValue<DateTimeOffset>(6)));
+            else if (!reader.IsDBNull(4)) reach.Homes.Add(reader.GetGuid(4));
         }
 
-        var ofAccount = reaches.ToLookup(r => r.Key.Account, r => new RoleReach(r.Key.Role, r.Value.Nodes, r.Value.Homes));
+        var ofAccount = reaches.ToLookup(r => r.Key.Account, r => new RoleReach(r.Key.Role, r.Value.Nodes, r.Value.Homes) { Emergencies = r.Value.Emergencies });
         // Posts are held from day to day.
         var midnight = ShanghaiDay.At(day.AddDays(1), TimeOnly.MinValue);
         return found.ToDictionary(f => f.Session, f =>
         {
             var roles = ofAccount[f.Account].ToList();
             if (f.Resident && !roles.Exists(r => r.Role == Role.Resident)) roles.Add(new RoleReach(Role.Resident, [], []));
-            return new Rights(f.Account, f.Session, f.Kind, f.Node, [.. roles.OrderBy(r => r.Role)], f.HasReadNotice, f.ExpiresAt, midnight);
+            return new Rights(f.Account, f.Session, f.Kind, f.Node, [.. roles.OrderBy(r => r.Role)], f.HasReadNotice, f.ExpiresAt,
+                roles.SelectMany(r => r.Emergencies).Select(e => e.EndsAt).Append(midnight).Min());
         });
     }
 }

@@ -191,6 +191,7 @@ internal static class SealedFields
     public const string VisitNote = "visits.note";
     public const string WeChatToken = "we_chat_tokens.token";
     public const string RevealJustification = "reveals.justification";
+    public const string EmergencyJustification = "emergency_accesses.justification";
     public const string StaffTotp = "staff_credentials.totp";
     public const string IdempotencyAnswer = "idempotency_records.answer";
 }

@@ -71,6 +71,8 @@ internal sealed class WriteRequests : IDisposable
         writes.Add("refuseBinding", "员工", "POST", $"/binding-requests/{await scene.BindingRequestAsync(staff, scene.Door(6))}/refusal");
         var home = scene.Scene.Household(scene.Door(2)).Id;
         writes.Add("revealPhone", "员工", "POST", $"/households/{home}/residents/{scene.Scene.Head(scene.Door(2))}/phone-reveals", new { purpose = "visit", justification = "约定上门时间" });
+        writes.Add("openEmergencyAccess", "员工", "POST", "/emergency-accesses", new { nodeId = scene.Scene.Node("s.d").Id, door = "404", hours = 1, justification = "电话打不通，怕有意外" });
+        writes.Add("endEmergencyAccess", "员工", "DELETE", "/emergency-accesses/current");
         writes.Add("reviseFacts", "员工", "PUT", $"/households/{home}/facts", new
         {
             values = new[] { new { subject = "household", subjectId = home, tag = "last_major_event", value = "illness", observedAt = PostgresFixture.DemoDay } },

@@ -57,6 +57,10 @@ public sealed class ForgetExpiredTests(MigratedDatabase fixture) : IClassFixture
             insert into reveals (id, account_id, household_id, resident_id, purpose, justification, revealed_at)
             select gen_random_uuid(), $2, household_id, id, 'visit', '\x05', $1 from residents limit 1
             """, Api.Noon, person.Account);
+        await fixture.Database.ExecuteAsync("""
+            insert into emergency_accesses (id, account_id, role, node_id, door, justification, opened_at, ends_at)
+            values (gen_random_uuid(), $2, 'staff', gen_random_uuid(), '101', '\x06', $1, $1)
+            """, Api.Noon, person.Account);
         foreach (var rule in RetentionRule.All.Where(r => r.Days is not null))
         {
             // All rows are of the demo's day.

@@ -18,3 +18,15 @@ internal sealed class RevealConfiguration : IEntityTypeConfiguration<Reveal>
         reveal.HasIndex(r => new { r.AccountId, r.RevealedAt });
     }
 }
+
+internal sealed class EmergencyAccessConfiguration : IEntityTypeConfiguration<EmergencyAccess>
+{
+    public void Configure(EntityTypeBuilder<EmergencyAccess> access)
+    {
+        access.ToTable("emergency_accesses");
+        access.HasOne<Account>().WithMany().HasForeignKey(a => a.AccountId).OnDelete(DeleteBehavior.Restrict);
+        access.HasOne<Household>().WithMany().HasForeignKey(a => a.HouseholdId).OnDelete(DeleteBehavior.Cascade);
+        // What rights and quota ask for.
+        access.HasIndex(a => new { a.AccountId, a.OpenedAt });
+    }
+}

@@ -1742,7 +1742,7 @@ namespace Backend.Platform.Persistence.Migrations
 
                     b.ToTable("notices", null, t =>
                         {
-                            t.HasCheckConstraint("ck_notices_cause_kind", "\"cause_kind\" in ('tier_change', 'batch')");
+                            t.HasCheckConstraint("ck_notices_cause_kind", "\"cause_kind\" in ('tier_change', 'batch', 'emergency_access')");
                         });
                 });
 
@@ -1876,6 +1876,67 @@ namespace Backend.Platform.Persistence.Migrations
                     b.ToTable("consents", null, t =>
                         {
                             t.HasCheckConstraint("ck_consents_channel", "\"channel\" in ('mini_program', 'browser')");
+                        });
+                });
+
+            modelBuilder.Entity("Backend.Domain.Privacy.EmergencyAccess", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<Guid>("AccountId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("account_id");
+
+                    b.Property<string>("Door")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("door");
+
+                    b.Property<DateTimeOffset?>("EndedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ended_at");
+
+                    b.Property<DateTimeOffset>("EndsAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ends_at");
+
+                    b.Property<Guid?>("HouseholdId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("household_id");
+
+                    b.Property<byte[]>("Justification")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("justification");
+
+                    b.Property<Guid>("NodeId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("node_id");
+
+                    b.Property<DateTimeOffset>("OpenedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("opened_at");
+
+                    b.Property<string>("Role")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("role");
+
+                    b.HasKey("Id")
+                        .HasName("pk_emergency_accesses");
+
+                    b.HasIndex("HouseholdId")
+                        .HasDatabaseName("ix_emergency_accesses_household_id");
+
+                    b.HasIndex("AccountId", "OpenedAt")
+                        .HasDatabaseName("ix_emergency_accesses_account_id_opened_at");
+
+                    b.ToTable("emergency_accesses", null, t =>
+                        {
+                            t.HasCheckConstraint("ck_emergency_accesses_role", "\"role\" in ('resident', 'floor_leader', 'building_leader', 'area_leader', 'community_leader', 'staff', 'labour_officer', 'street_manager', 'district_manager', 'department_liaison', 'system_admin', 'security_admin', 'audit_admin')");
                         });
                 });
 
@@ -3310,6 +3371,22 @@ namespace Backend.Platform.Persistence.Migrations
                         .OnDelete(DeleteBehavior.Restrict)
                         .IsRequired()
                         .HasConstraintName("fk_consents_privacy_notices_version");
+                });
+
+            modelBuilder.Entity("Backend.Domain.Privacy.EmergencyAccess", b =>
+                {
+                    b.HasOne("Backend.Domain.Accounts.Account", null)
+                        .WithMany()
+                        .HasForeignKey("AccountId")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired()
+                        .HasConstraintName("fk_emergency_accesses_accounts_account_id");
+
+                    b.HasOne("Backend.Domain.Households.Household", null)
+                        .WithMany()
+                        .HasForeignKey("HouseholdId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .HasConstraintName("fk_emergency_accesses_households_household_id");
                 });
 
             modelBuilder.Entity("Backend.Domain.Privacy.Guardianship", b =>
