@@ -22,8 +22,6 @@ internal sealed class StartRefused(string reason, Exception? inner = null) : Inv
 internal sealed class StartupChecks(
     IServiceProvider services, IConfiguration configuration, IHostEnvironment environment, ILogger<StartupChecks> log)
 {
-    private const int WarmConnections = 8;
-
     private const string Check = """
         select r.rolname, r.rolsuper or r.rolbypassrls or r.rolcreaterole or r.rolcreatedb or r.rolreplication or exists (select from pg_auth_members m where m.member = r.oid),
             (select count(*) from pg_shdepend d where d.refclassid = 'pg_authid'::regclass and d.refobjid = r.oid and d.deptype = 'o'),
@@ -162,11 +160,11 @@ internal sealed class StartupChecks(
     /// </summary>
     private static async Task WarmAsync(NpgsqlDataSource source, CancellationToken cancellation)
     {
-        var most = Math.Min(WarmConnections, new NpgsqlConnectionStringBuilder(source.ConnectionString).MaxPoolSize);
+        var kept = new NpgsqlConnectionStringBuilder(source.ConnectionString).MinPoolSize;
         var open = new List<NpgsqlConnection>();
         try
         {
-            while (open.Count < most) open.Add(await source.OpenConnectionAsync(cancellation));
+            while (open.Count < kept) open.Add(await source.OpenConnectionAsync(cancellation));
         }
         catch (NpgsqlException)
         {

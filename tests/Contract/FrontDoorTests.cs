@@ -103,13 +103,12 @@ public sealed class FrontDoorTests(MigratedDatabase fixture) : IClassFixture<Mig
     {
         async Task<(int Status, string Cookie, string[] Addresses)> AskAsync(string? known, string hops, string forwarded)
         {
-            await using var api = await Api.StartAsync(fixture.Database, new Dictionary<string, string?>
-            {
-                ["Proxies:Known:0"] = known, ["Proxies:Hops"] = hops, ["ForwardedHeaders_Enabled"] = "true",
-            });
+            var settings = new Dictionary<string, string?> { ["Proxies:Hops"] = hops, ["ForwardedHeaders_Enabled"] = "true" };
+            if (known is not null) settings["Proxies:Known:0"] = known;
+            await using var api = await Api.StartAsync(fixture.Database, settings);
             var staff = await api.SignInAsync(_scene.Scene.OpenIdOf("员工"));
             var ticket = (await staff.SendAsync(HttpMethod.Post, "/api/v1/tickets", new { purpose = "display", nodeId = _scene.Scene.Node("s.c").Id }).OkAsync()).GetProperty("ticket").GetString();
-            using var client = api.Anonymous();
+            using var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = api.Address };
             var opened = await new GeneratedRequest("GET", $"/wall?ticket={ticket}", []).With(("X-Forwarded-For", forwarded), ("X-Forwarded-Proto", "https")).SendAsync(client);
             var addresses = await fixture.Database.ScalarAsync<string[]>("select array_agg(address) from (select address from audit_entries where operation = 'openWall' order by xid desc, id desc limit 1) a");
             return (opened.Status, opened.Headers["Set-Cookie"], addresses!);

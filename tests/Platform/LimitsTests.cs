@@ -24,7 +24,7 @@ public sealed class LimitsTests(MigratedDatabase fixture) : IClassFixture<Migrat
         foreach (var (source, limits, name) in new[] { (app.Source, DatabaseLimits.App, "backend-app"), (worker.Source, DatabaseLimits.Worker, "backend-worker") })
         {
             var settings = new NpgsqlConnectionStringBuilder(source.ConnectionString);
-            Assert.Equal((limits.Pool, DatabaseLimits.Connect, limits.Command), (settings.MaxPoolSize, settings.Timeout, settings.CommandTimeout));
+            Assert.Equal((limits.Pool, limits.Kept, DatabaseLimits.Connect, limits.Command), (settings.MaxPoolSize, settings.MinPoolSize, settings.Timeout, settings.CommandTimeout));
             Assert.Equal(TimeSpan.FromSeconds(limits.Statement), Span(await ShowAsync(source, "statement_timeout")));
             Assert.Equal(TimeSpan.FromSeconds(limits.IdleInTransaction), Span(await ShowAsync(source, "idle_in_transaction_session_timeout")));
             Assert.Equal(name, await ShowAsync(source, "application_name"));
@@ -44,7 +44,7 @@ public sealed class LimitsTests(MigratedDatabase fixture) : IClassFixture<Migrat
         await using var services = Services(settings);
         var source = services.GetRequiredService<AppDataSource>().Source;
         var effective = new NpgsqlConnectionStringBuilder(source.ConnectionString);
-        Assert.Equal((7, 9, 11), (effective.MaxPoolSize, effective.Timeout, effective.CommandTimeout));
+        Assert.Equal((7, 7, 9, 11), (effective.MaxPoolSize, effective.MinPoolSize, effective.Timeout, effective.CommandTimeout));
         Assert.Equal("13s", await ShowAsync(source, "statement_timeout"));
         Assert.Equal("10s", await ShowAsync(source, "idle_in_transaction_session_timeout"));
     }
