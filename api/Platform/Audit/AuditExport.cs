@@ -29,18 +29,12 @@ internal sealed class AuditExport(WorkerDataSource worker, AuditKeys keys)
     /// </summary>
     public async Task<AuditExportRange> FindAsync(DateOnly from, DateOnly to, CancellationToken cancellation)
     {
-        static string EntryOf(string seal, string order) => $"""
-            (select e.id from (select snapshot, (select f.snapshot from audit_seals f where f.number < s.number order by f.number desc limit 1) as former from audit_seals s where number = ({seal})) s
-                cross join lateral ({AuditRecord.Covered("s.former", "s.snapshot")}) e order by e.xid {order}, e.id {order} limit 1)
-            """;
-        await using var command = Command($"""
+        await using var command = Patient(worker.Source.CreateCommand($"""
             with range as materialized (select
                 coalesce((select max(number) from audit_seals where sealed_at < @from), 0) as former, coalesce((select max(number) from audit_seals where sealed_at < @until), 0) as last)
-            select r.former, (select mac from audit_seals where number = r.former), r.last,
-                {EntryOf("select min(number) from audit_seals where number > r.former and number <= r.last", "asc")},
-                {EntryOf("select max(number) from audit_seals where number > r.former and number <= r.last", "desc")}
+            select r.former, (select mac from audit_seals where number = r.former), r.last, ({EntryOf("min", "asc")}), ({EntryOf("max", "desc")})
             from range r
-            """);
+            """));
         command.Parameters.Add(new NpgsqlParameter("from", ShanghaiDay.At(from, TimeOnly.MinValue)));
         command.Parameters.Add(new NpgsqlParameter("until", ShanghaiDay.At(to.AddDays(1), TimeOnly.MinValue)));
         await using var rows = await command.ExecuteReaderAsync(cancellation);
@@ -64,11 +58,19 @@ internal sealed class AuditExport(WorkerDataSource worker, AuditKeys keys)
         await lines.FlushAsync(file, cancellation);
     }
 
+    /// <summary>SQL of the id of the first or last entry of the first or last seal of a range <c>r</c>.</summary>
+    private static string EntryOf(string end, string order) => $"""
+        select e.id
+        from (select snapshot, (select f.snapshot from audit_seals f where f.number < s.number order by f.number desc limit 1) as former
+            from audit_seals s where number = (select {end}(number) from audit_seals where number > r.former and number <= r.last)) s
+        cross join lateral ({AuditRecord.Covered("s.former", "s.snapshot")}) e order by e.xid {order}, e.id {order} limit 1
+        """;
+
     /// <summary>One page of lines, and where the next one begins; null behind the last.</summary>
     private async Task<Cursor?> ReadPageAsync(AuditFileWriter lines, Cursor cursor, long last, CancellationToken cancellation)
     {
         // So many seals as have about one page of entries; of a larger seal a part. The one before the first is there for its snapshot.
-        await using var command = Command($"""
+        await using var command = Patient(worker.Source.CreateCommand($"""
             select s.number, s.record, s.mac, e.record, e.xid::text, e.id
             from (
                 select number, mac, snapshot, lag(snapshot) over chain as former, {SealRecord.Record} as record,
@@ -78,7 +80,7 @@ internal sealed class AuditExport(WorkerDataSource worker, AuditKeys keys)
             left join lateral ({AuditRecord.Covered("s.former", "s.snapshot")}) e on true
             where s.number >= @number and s.before < @entries and (@xid::xid8 is null or s.number > @number or (e.xid, e.id) > (@xid::xid8, @id))
             order by s.number, e.xid, e.id limit @entries
-            """);
+            """));
         command.Parameters.AddRange((NpgsqlParameter[])
         [
             new("number", cursor.Seal), new("last", last), new("seals", SealsAtOnce), new("entries", EntriesAtOnce),
@@ -103,9 +105,8 @@ internal sealed class AuditExport(WorkerDataSource worker, AuditKeys keys)
         return seal is not { } reached ? null : count == EntriesAtOnce && after is not null ? new(reached, after) : new(reached + 1);
     }
 
-    private NpgsqlCommand Command(string sql)
+    private static NpgsqlCommand Patient(NpgsqlCommand command)
     {
-        var command = worker.Source.CreateCommand(sql);
         command.CommandTimeout = Patience;
         return command;
     }

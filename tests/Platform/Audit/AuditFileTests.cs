@@ -39,7 +39,8 @@ public sealed class AuditFileTests : IAsyncLifetime
             seen.AddRange(Entries(file).Select(e => e.GetProperty("id").GetGuid()));
         }
 
-        Assert.Equal((12, Chain.Seals.SelectMany(s => s).Order()), (seals, seen.Order()));
+        Assert.Equal(12, seals);
+        Assert.Equal(Chain.Seals.SelectMany(s => s).Order(), seen.Order());
         var whole = await Chain.VerifyFileAsync(await Chain.ExportAsync(Day, Day.AddDays(365)));
         Assert.Equal(new AuditReport(12, seen.Count, 0, 0, 1, 0, null, null), whole);
         // What waited for its seal is in the next file.
@@ -158,7 +159,7 @@ public sealed class AuditFileTests : IAsyncLifetime
         settings["Audit:Keys:2"] = settings["Audit:Keys:1"];
         settings["Audit:CurrentKey"] = "2";
         settings.Remove("Audit:Keys:1");
-        Assert.Equal((1, "", "导出文件有误，第 1 行：首行或末行所用的密钥不在 Audit:Keys 中：密钥丢失，或被改动。\n"), await VerifyAsync(file));
+        Assert.Equal((1, "", "导出文件有误，第 1 行：文件的首行或末行所用的密钥不在 Audit:Keys 中：密钥丢失，或被改动。\n"), await VerifyAsync(file));
 
         Assert.Equal((2, "", "无法核对：读不到导出文件 /no/such/file。\n"), await AdminRun.RunAsync(["verify-audit", "--file", "/no/such/file"], settings));
         (code, _, refused) = await AdminRun.RunAsync(["verify-audit", "--file", "a", "--sink", "b"], settings);
