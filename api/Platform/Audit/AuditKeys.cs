@@ -14,6 +14,10 @@ internal enum MacOf : byte
     EntryWithoutIds = 2,
     /// <summary>A seal and the MAC of the former one.</summary>
     Seal = 3,
+    /// <summary>The first line of an exported file.</summary>
+    FileHeader = 4,
+    /// <summary>The last line of an exported file, with the hash of all before it.</summary>
+    FileFooter = 5,
 }
 
 internal enum MacCheck

@@ -14,10 +14,11 @@ internal readonly ref struct AuditRecord(ReadOnlySpan<byte> bytes)
     private const string Columns =
         "id, writer_id, writer_number, account_id, session_id, roles, scope, operation, result, address, correlation_id, target_ids, mac, at, xid";
 
-    private const int BeforeIds = 10, Ids = 11, MacField = 12;
+    private const int Fields = 15, BeforeIds = 10, Ids = 11, MacField = 12, AtField = 13;
     private const int Uuid = 2950, UuidArray = 2951, Bigint = 20, Text = 25;
 
     private readonly ReadOnlySpan<byte> _bytes = bytes;
+    private readonly BinaryRecord _record = new(bytes);
 
     /// <summary>
     /// The entries that a seal covers, as records: those of transactions that had ended when its snapshot was taken and had not when the former seal's
@@ -62,32 +63,42 @@ internal readonly ref struct AuditRecord(ReadOnlySpan<byte> bytes)
         return bytes.WrittenSpan;
     }
 
-    public Guid Id => Field(0, out _) is { Length: 16 } id ? new Guid(id, bigEndian: true) : Guid.Empty;
+    public Guid Id => _record.Uuid(0) ?? Guid.Empty;
 
     /// <summary>Which process start wrote it, as its how-manieth; null for an entry from before the chain.</summary>
-    public (Guid Id, long Number)? Writer =>
-        Field(1, out _) is { Length: 16 } id && Field(2, out _) is { Length: sizeof(long) } number ? (new Guid(id, bigEndian: true), BinaryPrimitives.ReadInt64BigEndian(number)) : null;
+    public (Guid Id, long Number)? Writer => _record.Uuid(1) is { } id && _record.Long(2) is { } number ? (id, number) : null;
 
-    public bool HasMac => Field(MacField, out _).Length > 0;
+    public Guid? AccountId => _record.Uuid(3);
+
+    public Guid? SessionId => _record.Uuid(4);
+
+    public string? Roles => _record.Text(5);
+
+    public string? Scope => _record.Text(6);
+
+    public string? Operation => _record.Text(7);
+
+    public string? Result => _record.Text(8);
+
+    public string? Address => _record.Text(9);
+
+    public string? CorrelationId => _record.Text(BeforeIds);
+
+    public List<Guid> TargetIds => _record.Uuids(Ids);
+
+    public DateTimeOffset? At => _record.Moment(AtField);
+
+    public bool HasMac => _record.Field(MacField, out _).Length > 0;
+
+    /// <summary>Whether these bytes are an entry's at all; a database gives no others.</summary>
+    public bool IsWhole => _record.IsOf(Fields);
 
     public MacCheck Check(AuditKeys keys)
     {
-        var mac = Field(MacField, out _);
+        var mac = _record.Field(MacField, out _);
         var covers = AuditKeys.CoveredBy(mac) == MacOf.EntryWithoutIds ? MacOf.EntryWithoutIds : MacOf.Entry;
-        Field(covers == MacOf.Entry ? Ids : BeforeIds, out var end);
+        _record.Field(covers == MacOf.Entry ? Ids : BeforeIds, out var end);
         return keys.Check(mac, covers, _bytes[sizeof(int)..end]);
-    }
-
-    /// <summary>The content of one field, empty when it is null, and where it ends.</summary>
-    private ReadOnlySpan<byte> Field(int index, out int end)
-    {
-        end = sizeof(int);
-        while (true)
-        {
-            var start = end + 2 * sizeof(int);
-            end = start + Math.Max(0, BinaryPrimitives.ReadInt32BigEndian(_bytes[(start - sizeof(int))..]));
-            if (index-- == 0) return _bytes[start..end];
-        }
     }
 
     private static void WriteUuid(ArrayBufferWriter<byte> bytes, Guid? id)

@@ -8,6 +8,7 @@ internal static class AuditRegistration
     {
         services.AddSingleton(_ => new AuditKeys(AuditOptions.Of(configuration)));
         services.AddSingleton<AuditSigner>();
+        services.AddSingleton<AuditExport>();
         services.AddSingleton(s => new AuditSink(AuditOptions.Of(configuration).Sink, s.GetRequiredService<ILogger<AuditSink>>()));
         services.AddHostedSingleton<AuditSealer>();
         services.AddScoped<AuditWriter>();

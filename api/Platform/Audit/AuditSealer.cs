@@ -121,7 +121,7 @@ internal sealed class AuditSealer(WorkerDataSource worker, AuditKeys keys, Audit
         DateTimeOffset sealedAt;
         // The database says how the row will read, to the byte, and by its own clock.
         await using (var asked = new NpgsqlCommand($"""
-            select {AuditSeals.Record}, sealed_at
+            select {SealRecord.Record}, sealed_at
             from (select @number as number, clock_timestamp() as sealed_at, @snapshot::pg_snapshot as snapshot, @entries as entries, @hash as hash) s
             """, connection))
         {
@@ -135,7 +135,7 @@ internal sealed class AuditSealer(WorkerDataSource worker, AuditKeys keys, Audit
             "insert into audit_seals (number, sealed_at, snapshot, entries, hash, mac) values (@number, @sealed_at, @snapshot::pg_snapshot, @entries, @hash, @mac)", connection);
         insert.Parameters.AddRange(Values());
         insert.Parameters.Add(new NpgsqlParameter("sealed_at", sealedAt));
-        insert.Parameters.Add(new NpgsqlParameter("mac", keys.Sign(MacOf.Seal, AuditSeals.SignedPart(former?.Mac, record))));
+        insert.Parameters.Add(new NpgsqlParameter("mac", keys.Sign(MacOf.Seal, SealRecord.SignedPart(former?.Mac, record))));
         await insert.ExecuteNonQueryAsync(cancellation);
     }
 
@@ -167,9 +167,25 @@ internal sealed class AuditSealer(WorkerDataSource worker, AuditKeys keys, Audit
 }
 
 /// <summary>A seal's row as bytes, the same way as <see cref="AuditRecord"/>.</summary>
-internal static class AuditSeals
+internal readonly ref struct SealRecord(ReadOnlySpan<byte> bytes)
 {
     public const string Record = "record_send(row(number, sealed_at, snapshot, entries, hash))";
+
+    private const int Fields = 5;
+
+    private readonly BinaryRecord _record = new(bytes);
+
+    public bool IsWhole => _record.IsOf(Fields);
+
+    public long Number => _record.Long(0) ?? 0;
+
+    public DateTimeOffset? SealedAt => _record.Moment(1);
+
+    public string? Snapshot => _record.Snapshot(2);
+
+    public long Entries => _record.Long(3) ?? 0;
+
+    public byte[] Hash => _record.Field(4, out _).ToArray();
 
     /// <summary>The former seal's MAC makes the chain; the first one has none.</summary>
     public static byte[] SignedPart(byte[]? formerMac, byte[] record) => [.. formerMac ?? [], .. record];

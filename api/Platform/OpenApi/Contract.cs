@@ -30,6 +30,7 @@ internal static class Contract
             swagger.AddSecurityDefinition("bearer", new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", BearerFormat = "at+jwt" });
             swagger.AddSecurityDefinition("display", new OpenApiSecurityScheme { Type = SecuritySchemeType.ApiKey, In = ParameterLocation.Cookie, Name = Authentication.DisplayCookie });
             swagger.ParameterFilter<QueryWordsInContract>();
+            swagger.ParameterFilter<QueryDaysInContract>();
             swagger.OperationFilter<PolicyInContract>();
             swagger.SchemaFilter<OpenAnswers>();
             swagger.SchemaFilter<NullsInContract>();

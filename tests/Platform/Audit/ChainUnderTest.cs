@@ -1,5 +1,6 @@
 using Backend.Platform.Audit;
 using Backend.Platform.Persistence;
+using Backend.Platform.Security;
 using Backend.Tests.Support;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -137,6 +138,52 @@ internal sealed class ChainUnderTest : IAsyncDisposable
     {
         using var verifier = new AuditVerifier(new AuditKeys(options ?? Options));
         return await verifier.RunAsync(Database.Worker, File.Exists(Sink) ? Sink : null, default);
+    }
+
+    /// <summary>Seals made on other days than today: signed anew, which nobody could without the key.</summary>
+    public async Task DateAsync(Func<long, DateTimeOffset> momentOf)
+    {
+        var (keys, former) = (new AuditKeys(Options), (byte[]?)null);
+        for (var number = 1L; number <= await Database.ScalarAsync<long>("select count(*) from audit_seals"); number++)
+        {
+            await Database.ExecuteAsync("update audit_seals set sealed_at = $2 where number = $1", number, momentOf(number));
+            former = keys.Sign(MacOf.Seal, SealRecord.SignedPart(former, (await Database.ScalarAsync<byte[]>($"select {SealRecord.Record} from audit_seals where number = $1", number))!));
+            await Database.ExecuteAsync("update audit_seals set mac = $2 where number = $1", number, former);
+        }
+
+        File.Delete(Sink);
+    }
+
+    /// <summary>The file of some days; today by default.</summary>
+    public async Task<byte[]> ExportAsync(DateOnly? from = null, DateOnly? to = null)
+    {
+        using var file = new MemoryStream();
+        await ExportAsync(file, from ?? Today, to ?? Today);
+        return file.ToArray();
+    }
+
+    public async Task ExportAsync(Stream file, DateOnly from, DateOnly to)
+    {
+        var export = new AuditExport(_worker, new AuditKeys(Options));
+        var range = await export.FindAsync(from, to, default);
+        var header = new AuditFileHeader(AuditFile.Format, from, to, DateTimeOffset.UnixEpoch, Guid.CreateVersion7(), range.Former, range.FormerMac);
+        await export.WriteAsync(file, header, range.Last, default);
+    }
+
+    /// <summary>The database's day, which is the real one.</summary>
+    public static DateOnly Today => ShanghaiDay.Today(TimeProvider.System);
+
+    public string FileOf(byte[] exported)
+    {
+        var path = Path.Combine(_folder.Path, "exported.ndjson");
+        File.WriteAllBytes(path, exported);
+        return path;
+    }
+
+    public async Task<AuditReport> VerifyFileAsync(byte[] exported, AuditOptions? options = null)
+    {
+        using var verifier = new AuditFileVerifier(new AuditKeys(options ?? Options));
+        return await verifier.RunAsync(FileOf(exported), default);
     }
 
     public async ValueTask DisposeAsync()

@@ -118,6 +118,7 @@ internal static class PolicyRequests
         new("listEmergencyAccesses", TargetKind.Nothing),
         new("endEmergencyAccess", TargetKind.Nothing),
         new("listAuditEntries", TargetKind.Nothing),
+        new("exportAuditEntries", TargetKind.Nothing) { Query = _ => "?from=2026-01-01&to=2026-12-31" },
         new("readPhoto", TargetKind.Photo) { Query = LinkOf },
         new("readPhoto", TargetKind.Face) { Query = LinkOf },
 
