@@ -50,6 +50,8 @@ internal sealed class Rig : IAsyncDisposable
 
     public Task<CodeExchange> Login(string code) => Client.CodeToSessionAsync(code, CancellationToken.None);
 
+    public Task<PhoneExchange> Verify(string code, string openId = "oFAKE_openid_0000000000000001") => Client.VerifyPhoneAsync(code, openId, CancellationToken.None);
+
     public Task<SendOutcome> Send(string openId = "oFAKE_openid_0000000000000002", string text = "红色预警待走访") =>
         Client.SendEmploymentMessageAsync(openId, WeChatStub.RedAlarmTemplate, WeChatStub.MiniProgramPage,
             new Dictionary<string, string> { ["thing1"] = text, ["time2"] = "2026-09-21 08:30" }, CancellationToken.None);
