@@ -227,8 +227,11 @@ public sealed class BindWithPhoneTests(MigratedDatabase fixture) : IClassFixture
         var request = await fixture.Database.ScalarAsync<Guid>("select id from binding_requests where resident_id = $1", _child);
         Assert.NotEqual(Guid.Empty, request);
 
+        // The newest word of a guardian holds.
+        _api.Clock.Advance(TimeSpan.FromSeconds(1));
         await guardian.SendAsync(HttpMethod.Post, "/api/v1/me/consents/withdrawals", new { purpose = Purpose.ChildContact, residentId = _child }).OkAsync();
         await leader.SendAsync(HttpMethod.Post, $"/api/v1/binding-requests/{request}/approval").RefusedAsync(422, "guardian_consent_missing");
+        _api.Clock.Advance(TimeSpan.FromSeconds(1));
         await guardian.SendAsync(HttpMethod.Post, "/api/v1/me/consents", consent).OkAsync();
         await leader.SendAsync(HttpMethod.Post, $"/api/v1/binding-requests/{request}/approval").OkAsync();
     }
