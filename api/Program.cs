@@ -21,7 +21,6 @@ if (args is ["admin", .. var words]) return await AdminCommands.RunAsync(words);
 
 var builder = WebApplication.CreateBuilder(args);
 builder.AddPlatform();
-builder.Services.AddSingleton<CodesInUse>();
 builder.Services.AddHostedService<ReevaluateDueHouseholds>();
 builder.Services.AddHostedService<ForgetExpired>();
 builder.Services.AddWall();

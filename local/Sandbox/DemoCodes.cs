@@ -12,6 +12,9 @@ internal static class DemoCodes
     /// <summary>A code with this beginning logs in as somebody whom nobody has bound to an account.</summary>
     public const string UnboundPrefix = "demo-unbound-";
 
+    /// <summary>A code of the phone button with this beginning gives the eleven digits that follow.</summary>
+    public const string PhonePrefix = "demo-phone-";
+
     /// <summary>Every openid of the sandbox begins so; no other belongs to its mini-program.</summary>
     public const string OpenIdPrefix = "oDEMO_";
 
@@ -40,6 +43,10 @@ internal static class DemoCodes
 
     public static bool IsAccepted(string code) =>
         All.Contains(code) || (IsUnbound(code) && code.Length > UnboundPrefix.Length && code.Length <= 128);
+
+    /// <summary>The number behind a code of the phone button; null for no such code.</summary>
+    public static string? PhoneOf(string code) =>
+        code.StartsWith(PhonePrefix, StringComparison.Ordinal) && code[PhonePrefix.Length..] is { Length: 11 } number && number.All(char.IsAsciiDigit) ? number : null;
 
     public static bool IsOpenId(string text) => text.Length == 28 && text.StartsWith(OpenIdPrefix, StringComparison.Ordinal);
 

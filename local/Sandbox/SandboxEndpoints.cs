@@ -29,6 +29,8 @@ internal static class SandboxEndpoints
         app.MapGet("/cgi-bin/message/wxopen/employeerelationmsg/send", () => Error(43002, "require POST method"));
         app.MapPost("/cgi-bin/message/subscribe/send", SendSubscribeMessage);
         app.MapGet("/cgi-bin/message/subscribe/send", () => Error(43002, "require POST method"));
+        app.MapPost("/wxa/business/getuserphonenumber", GivePhone);
+        app.MapGet("/wxa/business/getuserphonenumber", () => Error(43002, "require POST method"));
         app.MapGet("/sandbox", Page);
         app.MapGet("/sandbox/messages", Messages);
     }
@@ -94,6 +96,27 @@ internal static class SandboxEndpoints
         if (DemoCodes.IsUnboundOpenId(openId)) return Error(43101, "user refuse to accept the msg");
         var number = sandbox.Receive("订阅消息", openId, template, page, values);
         return Json(new JsonObject { ["errcode"] = 0, ["errmsg"] = "ok", ["msgid"] = number });
+    }
+
+    private static async Task<IResult> GivePhone(HttpRequest request, WeChatSandbox sandbox, CancellationToken cancellation)
+    {
+        if (RefuseToken(request, sandbox) is { } refused) return refused;
+        var (body, refusal) = await ReadAsync(request, cancellation);
+        if (body is null) return refusal!;
+        if (body["openid"] is not null && (Text(body, "openid") is not { } openId || !DemoCodes.IsOpenId(openId))) return Error(40003, "invalid openid");
+        if (Text(body, "code") is not { } code || DemoCodes.PhoneOf(code) is not { } number) return Error(40029, "invalid code");
+        return Json(new JsonObject
+        {
+            ["errcode"] = 0,
+            ["errmsg"] = "ok",
+            ["phone_info"] = new JsonObject
+            {
+                ["phoneNumber"] = number,
+                ["purePhoneNumber"] = number,
+                ["countryCode"] = "86",
+                ["watermark"] = new JsonObject { ["timestamp"] = sandbox.Now.ToUnixTimeSeconds(), ["appid"] = sandbox.AppId },
+            },
+        });
     }
 
     private static IResult? RefuseToken(HttpRequest request, WeChatSandbox sandbox)

@@ -33,6 +33,8 @@ internal sealed class WeChatSandbox(string appId, string appSecret, TimeProvider
 
     public string AppId => appId;
 
+    public DateTimeOffset Now => clock.GetUtcNow();
+
     public bool IsSecret(string secret) => secret == appSecret;
 
     /// <summary>All messages since the start, the forgotten ones included.</summary>

@@ -113,7 +113,7 @@ function address(template: string, input: Given): string {
   });
   let mark = "?";
   for (const name of Object.keys(input)) {
-    if (input[name] === undefined || input[name] === null) continue;
+    if (input[name] == null) continue; // neither undefined nor null has a place in an address
     path += `${mark}${name}=${text(name)}`;
     mark = "&";
   }

@@ -12,7 +12,7 @@ export class ApiError extends Error {
   declare readonly traceId: string;
   /** By member of the request, in camelCase: what is wrong with it. */
   declare readonly errors: { [member: string]: string[] };
-  /** Of `account_not_bound` alone: what a binding needs, for ten minutes. */
+  /** Of `account_not_bound`, `binding_waiting` and `account_moved`: what a binding needs, for ten minutes. */
   declare readonly bindingTicket?: string;
 
   /** @param status The answer's status; 0 when there was none. */

@@ -31,6 +31,7 @@ internal sealed class Api : IAsyncDisposable
     private Api(PostgresDatabase database, IReadOnlyDictionary<string, string?> more)
     {
         Database = database;
+        WeChat = new WeChatStub { Clock = Clock };
         var settings = new Dictionary<string, string?>(database.Settings());
         foreach (var (key, value) in WeChat.Configuration.Concat(WholeLog.AtDebug)) settings[key] = value;
         foreach (var (key, value) in more) settings[key] = value;
@@ -39,7 +40,7 @@ internal sealed class Api : IAsyncDisposable
 
     public PostgresDatabase Database { get; }
 
-    public WeChatStub WeChat { get; } = new();
+    public WeChatStub WeChat { get; }
 
     public FakeTimeProvider Clock { get; } = new(Noon);
 

@@ -273,6 +273,15 @@ internal sealed class Scene
         return id;
     }
 
+    /// <summary>The register has this number of a resident, so that she is found by it. Several may share one.</summary>
+    public Scene PhoneOf(Guid residentId, string number)
+    {
+        WholeLog.Run.Hide(number);
+        var resident = _rows.OfType<Resident>().Single(r => r.Id == residentId);
+        (resident.Phone, resident.PhoneIndex) = (_vault.Seal(SealedFields.ResidentPhone, residentId, number), _vault.BlindIndex(SealedFields.ResidentPhone, number));
+        return this;
+    }
+
     public Scene Add(object row)
     {
         _rows.Add(row);

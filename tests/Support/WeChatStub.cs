@@ -19,6 +19,7 @@ public enum WeChatCall
     StableToken,
     EmploymentMessage,
     SubscribeMessage,
+    PhoneNumber,
 }
 
 /// <summary>A message that "WeChat" took, whether or not its answer reached the caller.</summary>
@@ -69,6 +70,16 @@ public sealed class WeChatStub : IDisposable
     private readonly WireMockServer _server;
     private readonly TaskCompletionSource _disposed = new();
     private readonly ConcurrentDictionary<string, Code> _codes = new();
+    private sealed class PhoneCode(string number, string country, bool again)
+    {
+        public string Number => number;
+        public string Country => country;
+        public bool Again => again;
+        public string? OpenId;
+        public int Uses;
+    }
+
+    private readonly ConcurrentDictionary<string, PhoneCode> _phones = new();
     private readonly ConcurrentDictionary<WeChatCall, ConcurrentQueue<StubAnswer>> _scripts = new();
     private readonly ConcurrentDictionary<WeChatCall, StubAnswer> _standing = new();
     private readonly ConcurrentDictionary<WeChatCall, int> _calls = new();
@@ -84,6 +95,7 @@ public sealed class WeChatStub : IDisposable
         Map(WeChatCall.StableToken, "stable_token", StableToken);
         Map(WeChatCall.EmploymentMessage, "employeerelationmsg/send", EmploymentMessage);
         Map(WeChatCall.SubscribeMessage, "subscribe/send", SubscribeMessage);
+        Map(WeChatCall.PhoneNumber, "getuserphonenumber", PhoneNumber);
         _server.Given(Request.Create().UsingAnyMethod()).AtPriority(1000).RespondWith(Response.Create().WithCallback(request =>
         {
             _unmatched.Enqueue($"{request.Method} {request.Path}");
@@ -92,6 +104,9 @@ public sealed class WeChatStub : IDisposable
     }
 
     public Uri BaseAddress => new(_server.Url!);
+
+    /// <summary>By which a number's watermark is stamped.</summary>
+    public TimeProvider Clock { get; init; } = TimeProvider.System;
 
     /// <summary>The section <c>WeChat</c> that points a service at this stub, without a pause before repeats.</summary>
     public IReadOnlyDictionary<string, string?> Configuration => new Dictionary<string, string?>
@@ -131,6 +146,26 @@ public sealed class WeChatStub : IDisposable
     {
         foreach (var secret in (string?[])[code, openId, unionId]) WholeLog.Run.Hide(secret ?? "");
         _codes[code] = new Code(openId, unionId, again);
+    }
+
+    /// <summary>Makes <paramref name="code"/> the one of a phone button that gives this number.</summary>
+    public void AddPhone(string code, string number, string country = "86", string? openId = null, bool again = false)
+    {
+        foreach (var secret in (string[])[code, number]) WholeLog.Run.Hide(secret);
+        _phones[code] = new PhoneCode(number, country, again) { OpenId = openId };
+    }
+
+    /// <summary>What WeChat says of a number; of another mini-program, another time or another form where a test asks for it.</summary>
+    public string PhoneBody(string number, object? country = null, string appId = AppId, object? timestamp = null)
+    {
+        var body = Bodies["getuserphonenumber"]!["success"]!.DeepClone();
+        var info = body["phone_info"]!;
+        info["phoneNumber"] = country is null or "86" ? number : $"+{country}{number}";
+        info["purePhoneNumber"] = number;
+        info["countryCode"] = JsonSerializer.SerializeToNode(country ?? "86");
+        info["watermark"]!["appid"] = appId;
+        info["watermark"]!["timestamp"] = JsonSerializer.SerializeToNode(timestamp ?? Clock.GetUtcNow().ToUnixTimeSeconds());
+        return body.ToJsonString();
     }
 
     /// <summary>The person has tapped "accept": one subscribe message more is taken for her.</summary>
@@ -242,6 +277,15 @@ public sealed class WeChatStub : IDisposable
 
         _messages.Enqueue(new StubMessage(openId, SubscribeTemplate, (string)asked["page"]!, data.ToDictionary(v => v.Key, v => (string)v.Value!["value"]!), request.Body!));
         return Bodies["subscribe/send"]!["success"]!.ToJsonString();
+    }
+
+    private string PhoneNumber(IRequestMessage request)
+    {
+        if (Query(request, "access_token") != CurrentToken) return ErrorBody(40001);
+        var asked = JsonNode.Parse(request.Body!)!;
+        if (!_phones.TryGetValue((string?)asked["code"] ?? "", out var phone)) return ErrorBody(40029);
+        if (phone.OpenId is { } pressed && pressed != (string?)asked["openid"]) return ErrorBody(40003);
+        return Interlocked.Increment(ref phone.Uses) > 1 && !phone.Again ? ErrorBody(40029) : PhoneBody(phone.Number, phone.Country);
     }
 
     private static string? Query(IRequestMessage request, string name) =>

@@ -55,8 +55,8 @@ internal sealed class WholeLog : ILoggerProvider
         var longest = ReadOnlySpan<char>.Empty;
         while (Next(ref rest) is { Length: > 0 } word)
             if (word.Length > longest.Length) longest = word;
-        // "code-1" of some test is a word that anything may say; three Chinese characters are a name.
-        if (longest.Length >= (longest.ContainsAnyInRange('一', '鿿') ? 3 : 12)) _secrets.TryAdd(longest.ToString(), 0);
+        // "code-1" of some test is a word that anything may say; three Chinese characters are a name, and eleven digits a phone number.
+        if (longest.Length >= (longest.ContainsAnyInRange('一', '鿿') ? 3 : longest.ContainsAnyExceptInRange('0', '9') ? 12 : 11)) _secrets.TryAdd(longest.ToString(), 0);
     }
 
     public void Add(string category, string text)

@@ -117,6 +117,8 @@ internal sealed class BindingTicket
     public required byte[] OpenIdIndex { get; init; }
     public required Sealed OpenId { get; set; }
     public required DateTimeOffset ExpiresAt { get; init; }
+    /// <summary>Hash of the code of a phone button that was taken with it last: a repeat is told the same and asks WeChat nothing.</summary>
+    public byte[]? PhoneCode { get; init; }
 }
 
 /// <summary>邀请: what a leader hands to a resident of hers so that she binds her WeChat identity: once, within 7 days. Only its hash is stored; a newer one of the same resident ends it (ID06).</summary>
@@ -134,14 +136,24 @@ internal sealed class Invite
     public DateTimeOffset? RevokedAt { get; set; }
 }
 
-/// <summary>绑定申请: a WeChat identity that has shown an invite and waits for the household's leader (ID06). It has the id of its binding ticket, so that a repeat is the same.</summary>
+/// <summary>What a binding request stands on.</summary>
+public enum BindingWay
+{
+    /// <summary>An invite that was made for this resident.</summary>
+    Invite,
+    /// <summary>WeChat has verified a phone number, and the register has it of this resident alone. It proves control of the number and not who she is.</summary>
+    VerifiedPhone,
+}
+
+/// <summary>绑定申请: a WeChat identity that has shown an invite or a verified phone and waits for the household's leader (ID06). With an invite it has the id of its binding ticket, so that a repeat is the same.</summary>
 internal sealed class BindingRequest
 {
     /// <summary>Nobody decides about what was asked longer ago.</summary>
     public static readonly TimeSpan Lifetime = TimeSpan.FromDays(7);
 
     public required Guid Id { get; init; }
-    public required Guid InviteId { get; init; }
+    /// <summary>Null: by a verified phone.</summary>
+    public Guid? InviteId { get; init; }
     public required Guid ResidentId { get; init; }
     public required Guid HouseholdId { get; init; }
     public required string NodePath { get; set; }

@@ -82,6 +82,9 @@ internal sealed class Guardianship
 
     public bool HoldsOn(DateOnly day) => FromDay <= day && day <= ToDay;
 
+    /// <summary>Whether somebody is known to be under 14 on that day.</summary>
+    public static bool IsChild(DateOnly? birth, DateOnly day) => birth is { } known && day <= LastDay(known);
+
     /// <summary>The last day on which somebody is a child in this sense.</summary>
     public static DateOnly LastDay(DateOnly birth) => birth.AddYears(EndsAtAge).AddDays(-1);
 }

@@ -10,7 +10,7 @@ namespace Backend.Features.Bindings;
 
 /// <summary>
 /// A leader of the household says that it is her (ID06): the WeChat identity is bound to the resident's account, which is made if there is none. One that was
-/// bound before gives way: its sessions end at once. Nobody decides about her own household (AZ15).
+/// bound before gives way: its sessions end at once, and its next sign-in says why. Nobody decides about her own household (AZ15).
 /// </summary>
 internal static class ApproveBinding
 {
@@ -20,15 +20,18 @@ internal static class ApproveBinding
     public static void Map(RouteGroupBuilder requests) =>
         requests.MapPost("/{id:guid}/approval", Handle).WithName("approveBinding")
             .WithSummary("确认绑定")
-            .WithDescription("确认申请人就是该居民：其微信绑定到居民账号，重新登录即可使用；原先绑定的微信立即退出。不能确认自己家的申请。")
+            .WithDescription("确认申请人就是该居民：其微信绑定到居民账号，重新登录即可使用；原先绑定的微信立即退出，其再次登录时会被告知账号已改绑。不能确认自己家的申请。")
             .InOneTransaction()
-            .Refuses(Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed, Problems.NotFound, Problems.Conflict, Problems.OwnHousehold);
+            .Refuses(Problems.NotSignedIn, Problems.SessionEnded, Problems.OperationNotAllowed, Problems.NotFound, Problems.Conflict, Problems.OwnHousehold, Problems.GuardianConsentMissing);
 
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
         Guid id, BackendDb db, CurrentAccount me, Vault vault, AuditWriter audit, CancellationToken cancellation)
     {
         var (request, refusal) = await db.ToDecideAsync(id, me, cancellation);
         if (request is null) return refusal!;
+
+        // PD06: what was so when she asked may have been withdrawn since, or she was not known to be a child.
+        if (await db.LacksContactConsentAsync(vault, request.ResidentId, cancellation)) return Problems.GuardianConsentMissing.Result("请先由监护人同意“儿童联系方式”。");
 
         var name = await db.Residents.Where(r => r.Id == request.ResidentId).Select(r => r.Name).SingleAsync(cancellation);
         (request.DecidedAt, request.DecidedBy, request.IsApproved) = (db.Now, me.Id, true);

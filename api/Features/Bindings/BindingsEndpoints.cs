@@ -7,7 +7,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Backend.Features.Bindings;
 
-/// <summary>How a resident's WeChat identity is bound (ID06): her leader invites her, she shows the invite, and a leader of her household agrees.</summary>
+/// <summary>How a resident's WeChat identity is bound (ID06): she shows an invite of her leader, or a phone that WeChat has verified, and a leader of her household agrees.</summary>
 internal static class BindingsEndpoints
 {
     public static void MapBindings(this RouteGroupBuilder api)
@@ -15,6 +15,7 @@ internal static class BindingsEndpoints
         InviteResident.Map(api.MapGroup("/residents").WithTags("Bindings"));
         var requests = api.MapGroup("/binding-requests").WithTags("Bindings");
         BindWithInvite.Map(requests);
+        BindWithPhone.Map(requests);
         ListBindingRequests.Map(requests);
         ApproveBinding.Map(requests);
         RefuseBinding.Map(requests);

@@ -1,5 +1,4 @@
 using Backend.Domain.Accounts;
-using Backend.Domain.Privacy;
 using Backend.Platform.Audit;
 using Backend.Platform.Errors;
 using Backend.Platform.OpenApi;
@@ -37,7 +36,7 @@ internal static class InviteResident
         var resident = await db.Residents.AsNoTracking().SingleOrDefaultAsync(r => r.Id == id, cancellation);
         if (resident is null) return Problems.NotFound.Result();
         // PD06: a child's WeChat identity is a contact of a child.
-        if (await db.IsChildAsync(vault, id, cancellation) && !await db.IsConsentedAsync(id, Purpose.ChildContact, cancellation)) return Problems.GuardianConsentMissing.Result("请先由监护人同意“儿童联系方式”。");
+        if (await db.LacksContactConsentAsync(vault, id, cancellation)) return Problems.GuardianConsentMissing.Result("请先由监护人同意“儿童联系方式”。");
         await db.Invites.Where(i => i.ResidentId == id && i.UsedAt == null && i.RevokedAt == null).ExecuteUpdateAsync(i => i.SetProperty(x => x.RevokedAt, db.Now), cancellation);
 
         var token = Tokens.Random(InviteBytes);

@@ -50,7 +50,7 @@ internal static class RevealPhone
         if (member is null) return Problems.NotFound.Result();
         if (member.Phone is not { } phone) return Problems.NoPhone.Result();
         // PD06: of a child under 14 no contact is shown without a guardian's consent, and nobody is told that there is one.
-        if (await db.IsChildAsync(vault, residentId, cancellation) && !await db.IsConsentedAsync(residentId, Purpose.ChildContact, cancellation)) return Problems.NoPhone.Result();
+        if (await db.LacksContactConsentAsync(vault, residentId, cancellation)) return Problems.NoPhone.Result();
 
         // One account's reveals wait for each other, on whatever replica: each counts those before it.
         await db.Database.ExecuteSqlAsync($"select pg_advisory_xact_lock(hashtextextended({"reveal " + me.Id}, 0))", cancellation);

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.ComponentModel.DataAnnotations;
 using Backend.Domain.Accounts;
 using Backend.Platform.Audit;
@@ -28,8 +27,8 @@ internal static class SignInWithWeChat
     public static void Map(RouteGroupBuilder sessions) =>
         sessions.MapPost("/wechat", Handle).WithName("signInWithWeChat")
             .WithSummary("微信登录")
-            .WithDescription("用 wx.login 的 code 换取登录。未绑定的微信得到 403 account_not_bound（已申请而未确认的为 binding_waiting）和 10 分钟内有效的 bindingTicket，没有登录。")
-            .Refuses(Problems.Invalid, Problems.CodeInvalid, Problems.AccountNotBound, Problems.BindingWaiting, Problems.HighRiskUser, Problems.RequestInFlight, Problems.WeChatUnavailable);
+            .WithDescription("用 wx.login 的 code 换取登录。未绑定的微信得到 403 account_not_bound（已申请而未确认的为 binding_waiting，三十天内已改绑到另一个微信的为 account_moved）和 10 分钟内有效的 bindingTicket，没有登录。")
+            .Refuses(Problems.Invalid, Problems.CodeInvalid, Problems.AccountNotBound, Problems.BindingWaiting, Problems.AccountMoved, Problems.HighRiskUser, Problems.RequestInFlight, Problems.WeChatUnavailable);
 
     public static async Task<Results<Ok<SessionTokens>, ProblemHttpResult>> Handle(
         Request request, WeChatClient weChat, CodesInUse codes, BackendDb db, AppDataSource source, SharedLimits limits, CurrentAccount me, Vault vault, Tokens tokens,
@@ -86,12 +85,16 @@ internal static class SignInWithWeChat
             ticket.OpenId = vault.Seal(SealedFields.BindingOpenId, ticket.Id, openId);
             await db.BeginAsync(cancellation);
             db.BindingTickets.Add(ticket);
-            var refusal = await SignIn.BindingWaitsAsync(db, indexes, cancellation) ? Problems.BindingWaiting : Problems.AccountNotBound;
+            var (refusal, advice) = await SignIn.BindingStateAsync(db, indexes, cancellation) switch
+            {
+                BindingState.Waiting => (Problems.BindingWaiting, "请等待您的包保责任人确认，确认后重新登录即可。"),
+                // The old phone of an account that was taken along to another one: what its owner has not done herself she hears here (ID06).
+                BindingState.Moved => (Problems.AccountMoved, "如果不是您本人办理，请立即联系您的楼层长。"),
+                _ => (Problems.AccountNotBound, "请凭邀请或手机号申请绑定；没有邀请请联系您的楼层长。"),
+            };
             audit.Add(refusal.Code);
             await db.CommitAsync(cancellation);
-            return refusal.Result(
-                refusal == Problems.BindingWaiting ? "请等待您的包保责任人确认，确认后重新登录即可。" : "请凭邀请申请绑定；没有邀请请联系您的楼层长。",
-                new Dictionary<string, object?> { ["bindingTicket"] = token });
+            return refusal.Result(advice, new Dictionary<string, object?> { ["bindingTicket"] = token });
         }
 
         me.Become(id);
@@ -108,18 +111,5 @@ internal static class SignInWithWeChat
     {
         await audit.RefusalAsync(Problems.TooManyRequests.Code, cancellation);
         return http.Later(wait);
-    }
-}
-
-/// <summary>The login codes whose exchange runs at this moment on this replica. Single use is WeChat's own answer (40163).</summary>
-internal sealed class CodesInUse
-{
-    private readonly ConcurrentDictionary<string, byte> _codes = new(StringComparer.Ordinal);
-
-    public IDisposable? TryUse(string code) => _codes.TryAdd(code, 0) ? new Use(this, code) : null;
-
-    private sealed class Use(CodesInUse codes, string code) : IDisposable
-    {
-        public void Dispose() => codes._codes.TryRemove(code, out _);
     }
 }

@@ -36,6 +36,7 @@ internal static class Problems
     public static readonly Problem CursorInvalid = new(400, "cursor_invalid", "翻页标记无效，请从第一页重新加载");
     public static readonly Problem IdempotencyKeyMissing = new(400, "idempotency_key_missing", "缺少 Idempotency-Key");
     public static readonly Problem CodeInvalid = new(400, "login_code_invalid", "登录凭证无效或已使用，请重新登录");
+    public static readonly Problem PhoneCodeInvalid = new(400, "phone_code_invalid", "手机号凭证无效、已使用或已过期，请重新获取");
     public static readonly Problem NotSignedIn = new(401, "not_signed_in", "请先登录");
     public static readonly Problem SessionEnded = new(401, "session_ended", "登录已失效，请重新登录");
     public static readonly Problem RefreshTokenInvalid = new(401, "refresh_token_invalid", "登录已失效，请重新登录");
@@ -43,6 +44,7 @@ internal static class Problems
     public static readonly Problem SignInRefused = new(401, "sign_in_refused", "用户名、密码或验证码不对");
     public static readonly Problem AccountNotBound = new(403, "account_not_bound", "该微信尚未绑定账号");
     public static readonly Problem BindingWaiting = new(403, "binding_waiting", "绑定申请正在等待确认");
+    public static readonly Problem AccountMoved = new(403, "account_moved", "您的账号已改绑到另一个微信");
     public static readonly Problem HighRiskUser = new(403, "wechat_high_risk", "微信暂时限制登录，请联系您的楼层长");
     public static readonly Problem PrivacyNoticeRequired = new(403, "privacy_notice_required", "请先阅读隐私告知");
     public static readonly Problem OperationNotAllowed = new(403, "operation_not_allowed", "您的角色不能进行此操作");

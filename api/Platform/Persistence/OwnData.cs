@@ -70,6 +70,7 @@ internal static class OwnData
     public static readonly FrozenDictionary<string, string> Omitted = new Dictionary<string, string>
     {
         ["binding_tickets"] = "十分钟内有效的一次性票据，尚不属于任何账号",
+        ["moved_bindings"] = "改绑前的微信，只有不可逆的散列，三十日后删除",
         ["rights_changes"] = "权限变化的技术信号，只含账号编号",
         ["displays"] = "登记大厅屏是职务行为，不是关于本人的信息",
         ["reveals"] = "谁看过完整号码由查阅记录（谁看过我的信息）给出，不显示查看人",

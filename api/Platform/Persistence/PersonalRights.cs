@@ -34,10 +34,18 @@ internal static class PersonalRights
     {
         var value = await db.TagValues.AsNoTracking().Where(v => v.SubjectId == resident && v.TagCode == "birth_date" && v.VoidedAt == null)
             .OrderByDescending(v => v.ObservedAt).ThenByDescending(v => v.RecordedAt).ThenByDescending(v => v.Id).FirstOrDefaultAsync(cancellation);
-        return value is not null && DateOnly.TryParseExact(vault.OpenText(SealedFields.TagValue, value.Id, value.Value), "yyyy-MM-dd", out var birth) ? birth : null;
+        return value is null ? null : vault.OpenBirthDate(value.Id, value.Value);
     }
+
+    /// <summary>The birth date in a tag value; null when it is none.</summary>
+    public static DateOnly? OpenBirthDate(this Vault vault, Guid value, Sealed content) =>
+        DateOnly.TryParseExact(vault.OpenText(SealedFields.TagValue, value, content), "yyyy-MM-dd", out var birth) ? birth : null;
 
     /// <summary>Whether somebody in sight is known to be under 14 today.</summary>
     public static async Task<bool> IsChildAsync(this BackendDb db, Vault vault, Guid resident, CancellationToken cancellation) =>
-        await db.BirthDateAsync(vault, resident, cancellation) is { } birth && ShanghaiDay.Of(db.Now) <= Guardianship.LastDay(birth);
+        Guardianship.IsChild(await db.BirthDateAsync(vault, resident, cancellation), ShanghaiDay.Of(db.Now));
+
+    /// <summary>PD06: a child in sight whose phone, or WeChat identity, may not be kept: no guardian consents.</summary>
+    public static async Task<bool> LacksContactConsentAsync(this BackendDb db, Vault vault, Guid resident, CancellationToken cancellation) =>
+        await db.IsChildAsync(vault, resident, cancellation) && !await db.IsConsentedAsync(resident, Purpose.ChildContact, cancellation);
 }

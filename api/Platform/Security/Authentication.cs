@@ -119,6 +119,24 @@ internal sealed record FoundSession(
 
 internal sealed record HeldBindingTicket(Guid Id, byte[] OpenId);
 
+/// <param name="Id">The ticket.</param>
+/// <param name="OpenId">Sealed as <see cref="SealedFields.BindingOpenId"/>.</param>
+/// <param name="IsTaken">The code was taken with this ticket before.</param>
+internal sealed record HeldPhoneTicket(Guid Id, byte[] OpenId, bool IsTaken);
+
+/// <summary>Whose a number is alone, with her birth date, if one is recorded, and whether a guardian consents to a contact of hers.</summary>
+internal sealed record FoundByPhone(Guid Id, Guid? BirthId, byte[]? Birth, bool IsConsented);
+
+/// <summary>How it stands with a WeChat identity that no account has.</summary>
+internal enum BindingState
+{
+    None,
+    /// <summary>A request of it waits for a leader.</summary>
+    Waiting,
+    /// <summary>It had an account until that was bound to another one.</summary>
+    Moved,
+}
+
 internal sealed record TakenTicket(Guid AccountId, Guid SessionId, Guid? NodeId, Guid? DisplayId);
 
 /// <summary>What must be found before an account is known: through the sign-in functions alone, which see only these columns.</summary>
@@ -155,9 +173,30 @@ internal static class SignIn
     public static Task<bool> RequestBindingAsync(BackendDb db, byte[] ticket, byte[] invite, Sealed openId, CancellationToken cancellation) =>
         db.Database.SqlQuery<bool>($"select app.request_binding({ticket}, {invite}, {openId.Bytes}, {db.Now}) as \"Value\"").SingleAsync(cancellation);
 
-    /// <summary>Whether this identity's request waits for a leader.</summary>
-    public static Task<bool> BindingWaitsAsync(BackendDb db, byte[][] openIdIndexes, CancellationToken cancellation) =>
-        db.Database.SqlQuery<bool>($"select app.binding_waits({openIdIndexes}, {db.Now - BindingRequest.Lifetime}) as \"Value\"").SingleAsync(cancellation);
+    /// <summary>The ticket that still holds, looked at without a transaction: a call to WeChat follows.</summary>
+    public static async Task<HeldPhoneTicket?> FindBindingTicketAsync(AppDataSource source, byte[] hash, byte[] phoneCode, DateTimeOffset now, CancellationToken cancellation)
+    {
+        await using var command = source.Source.CreateCommand("select id, open_id, is_taken from app.binding_ticket(@hash, @code, @now)");
+        command.Parameters.Add(new NpgsqlParameter("hash", hash));
+        command.Parameters.Add(new NpgsqlParameter("code", phoneCode));
+        command.Parameters.Add(new NpgsqlParameter("now", now));
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        return await reader.ReadAsync(cancellation) ? new HeldPhoneTicket(reader.GetGuid(0), reader.GetFieldValue<byte[]>(1), reader.GetBoolean(2)) : null;
+    }
+
+    /// <summary>Whose the number is; null when it is nobody's or several people's.</summary>
+    public static Task<FoundByPhone?> FindByPhoneAsync(BackendDb db, byte[] ticket, byte[][] phoneIndexes, CancellationToken cancellation) =>
+        db.Database.SqlQuery<FoundByPhone>($"select id, birth_id, birth, is_consented from app.resident_of_phone({ticket}, {phoneIndexes}, {db.Now})").SingleOrDefaultAsync(cancellation);
+
+    /// <summary>Takes the code with the ticket, and makes the request if there is somebody whom it is for. False: the ticket no longer holds.</summary>
+    public static Task<bool> RequestBindingByPhoneAsync(
+        BackendDb db, byte[] ticket, byte[] phoneCode, Guid? resident, byte[][] phoneIndexes, Guid request, Sealed openId, CancellationToken cancellation) =>
+        db.Database.SqlQuery<bool>($"""
+            select app.request_binding_by_phone({ticket}, {phoneCode}, {resident}, {phoneIndexes}, {request}, {openId.Bytes}, {db.Now}, {db.Now - BindingRequest.Lifetime}) as "Value"
+            """).SingleAsync(cancellation);
+
+    public static async Task<BindingState> BindingStateAsync(BackendDb db, byte[][] openIdIndexes, CancellationToken cancellation) => SnakeCase.Parse<BindingState>(
+        await db.Database.SqlQuery<string>($"select app.binding_state({openIdIndexes}, {db.Now - BindingRequest.Lifetime}) as \"Value\"").SingleAsync(cancellation));
 
     /// <summary>Binds the identity of a request that the caller has approved. Null: it is bound to somebody else by now, or the account is disabled.</summary>
     public static Task<Guid?> BindAsync(BackendDb db, Guid request, string name, Guid identity, Sealed openId, byte[][] openIdIndexes, CancellationToken cancellation) =>

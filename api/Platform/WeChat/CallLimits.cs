@@ -11,6 +11,7 @@ internal enum CallGroup
     Login,
     Token,
     Messages,
+    Phone,
 }
 
 /// <summary>
@@ -21,7 +22,8 @@ internal enum CallGroup
 /// </summary>
 internal sealed class CallLimits
 {
-    private readonly ResiliencePipeline _login, _token, _messages;
+    private readonly ResiliencePipeline _login, _token, _messages, _phone;
+    private long _phonesNotBefore;
 
     public CallLimits(WeChatOptions options, ILoggerFactory? loggers = null, TimeProvider? machine = null)
     {
@@ -39,6 +41,10 @@ internal sealed class CallLimits
         // Not idempotent: WeChat knows no id of ours, so only its own "busy" is repeated here; the rest is the sender's schedule.
         MessageTotal = one * 2;
         _messages = Build(CallGroup.Messages, MessageTotal, one, retries: 2, options.RetryDelay, onlyDefinite: true);
+
+        // As a login: a person waits, and a code is used once. Its total holds the token's renewal too.
+        PhoneTotal = LoginTotal;
+        _phone = Build(CallGroup.Phone, PhoneTotal, one, retries: 1, options.RetryDelay / 2, onlyDefinite: true);
 
         ResiliencePipeline Build(CallGroup group, TimeSpan total, TimeSpan exchange, int retries, TimeSpan delay, bool onlyDefinite)
         {
@@ -78,12 +84,21 @@ internal sealed class CallLimits
     public TimeSpan LoginTotal { get; }
     public TimeSpan TokenTotal { get; }
     public TimeSpan MessageTotal { get; }
+    public TimeSpan PhoneTotal { get; }
+
+    /// <summary>WeChat has said "too frequent": no phone code goes out before this moment of the domain's clock. Each replica learns it by itself.</summary>
+    public DateTimeOffset PhonesNotBefore
+    {
+        get => new(Interlocked.Read(ref _phonesNotBefore), TimeSpan.Zero);
+        set => Interlocked.Exchange(ref _phonesNotBefore, value.UtcTicks);
+    }
 
     public ResiliencePipeline this[CallGroup group] => group switch
     {
         CallGroup.Login => _login,
         CallGroup.Token => _token,
         CallGroup.Messages => _messages,
+        CallGroup.Phone => _phone,
         _ => throw new ArgumentOutOfRangeException(nameof(group)),
     };
 }

@@ -27,6 +27,29 @@ internal abstract record CodeExchange
     internal sealed record Misconfigured : CodeExchange;
 }
 
+/// <summary>What became of the code of a phone button (ID06). The set is closed.</summary>
+internal abstract record PhoneExchange
+{
+    private PhoneExchange() { }
+
+    /// <param name="Number">Of the mainland its 11 digits, as a register has them; of elsewhere with + and the country's code.</param>
+    internal sealed record Verified(string Number) : PhoneExchange
+    {
+        /// <summary>Numbers never reach a log by way of a string (PD05).</summary>
+        public override string ToString() => nameof(Verified);
+    }
+
+    /// <summary>Wrong, older than five minutes, used, or of somebody else's button: the person taps again.</summary>
+    internal sealed record CodeInvalid : PhoneExchange;
+
+    /// <summary>Busy, out of reach, or asked too often.</summary>
+    /// <param name="CodeMayBeSpent">True: the answer was lost, the person must tap again. False: the same code may be sent again.</param>
+    internal sealed record Unavailable(bool CodeMayBeSpent) : PhoneExchange;
+
+    /// <summary>No number can be verified before an operator acts (capability not granted, AppId, secret, allow-list, account); logged as an error.</summary>
+    internal sealed record Misconfigured : PhoneExchange;
+}
+
 /// <summary>What became of one message.</summary>
 /// <param name="Class">What WeChat's answer, or its absence, means.</param>
 /// <param name="Code">WeChat's errcode; null when no readable answer came or nothing was sent.</param>

@@ -18,12 +18,18 @@ namespace Backend.Platform.WeChat;
 /// that WeChat or the network does. Answers are untrusted input (IN12): limits on size, time and depth, checked types, no redirects.
 /// AppSecret and access token travel in the query, so no address is ever logged or put into an exception (PD05).
 /// </summary>
-internal sealed class WeChatClient(HttpClient http, CallLimits limits, AccessTokens tokens, IOptions<WeChatOptions> options, ILogger<WeChatClient> logger)
+internal sealed class WeChatClient(HttpClient http, CallLimits limits, AccessTokens tokens, IOptions<WeChatOptions> options, TimeProvider clock, ILogger<WeChatClient> logger)
 {
     /// <summary>No message takes longer than this, token and repeats included. A sender's lease on a recipient must last longer.</summary>
     public static readonly TimeSpan LongestSend = TimeSpan.FromSeconds(30);
 
     private const int LargestAnswer = 64 * 1024;
+
+    /// <summary>How old a verified number may be, by the time that WeChat puts beside it.</summary>
+    private static readonly TimeSpan PhoneHolds = TimeSpan.FromMinutes(10);
+
+    /// <summary>Its country code: only numbers of elsewhere are written with theirs.</summary>
+    private const string Mainland = "86";
 
     private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 16 };
 
@@ -54,6 +60,38 @@ internal sealed class WeChatClient(HttpClient http, CallLimits limits, AccessTok
             WeChatErrorClass.Unknown => new CodeExchange.Unavailable(CodeMayBeSpent: true),
             _ => new CodeExchange.Misconfigured(),
         };
+    }
+
+    /// <summary>
+    /// Exchanges the code of a phone button for the number behind it, which WeChat has verified (getuserphonenumber). As a login code it works once: after a
+    /// lost answer it is not tried again, after WeChat's definite "busy" it is, once. Each number may cost money, and WeChat counts the calls of a minute:
+    /// after "too frequent" nobody's code goes out before that is over.
+    /// </summary>
+    /// <param name="code">As the mini-program got it from its phone button; anything may stand in it.</param>
+    /// <param name="openId">Who pressed the button: WeChat gives the number of nobody else.</param>
+    public async Task<PhoneExchange> VerifyPhoneAsync(string code, string openId, CancellationToken cancellation)
+    {
+        if (!IsPrintable(code, 128)) return new PhoneExchange.CodeInvalid();
+        if (clock.GetUtcNow() < limits.PhonesNotBefore) return new PhoneExchange.Unavailable(CodeMayBeSpent: false);
+
+        var body = JsonSerializer.SerializeToUtf8Bytes(new { code, openid = openId }, Unescaped);
+        var answer = await CallWithTokenAsync(CallGroup.Phone, "wxa/business/getuserphonenumber", body, ReadPhone, limits.PhoneTotal, cancellation);
+        if (WeChatErrors.NotBefore(answer.Class, clock.GetUtcNow()) is { } later) limits.PhonesNotBefore = later;
+
+        switch (answer.Class)
+        {
+            case WeChatErrorClass.Ok when answer.Value is { } phone:
+                if (phone.AppId == _options.AppId && (clock.GetUtcNow() - phone.At).Duration() <= PhoneHolds) return new PhoneExchange.Verified(phone.Number);
+                logger.LogError("WeChat: a phone number was given whose watermark is another mini-program's, or not of these minutes.");
+                return new PhoneExchange.CodeInvalid();
+            case WeChatErrorClass.Transient or WeChatErrorClass.Uncertain or WeChatErrorClass.RateLimited or WeChatErrorClass.QuotaExhausted:
+                return new PhoneExchange.Unavailable(answer.MayHaveHappened);
+            case WeChatErrorClass.TokenStale or WeChatErrorClass.NotGranted or WeChatErrorClass.AccountLimited or WeChatErrorClass.Configuration:
+                return new PhoneExchange.Misconfigured();
+            default:
+                // Which code says that somebody else pressed the button is not documented, so any other refusal is read as this one.
+                return new PhoneExchange.CodeInvalid();
+        }
     }
 
     /// <summary>
@@ -98,30 +136,35 @@ internal sealed class WeChatClient(HttpClient http, CallLimits limits, AccessTok
         }
 
         var body = JsonSerializer.SerializeToUtf8Bytes(bodyOf(fitted), Unescaped);
+        var answer = await CallWithTokenAsync(CallGroup.Messages, path, body, _ => Done, LongestSend, cancellation);
+        return new SendOutcome(answer.Class, answer.Code, answer.Rid);
+    }
+
+    /// <summary>A call that carries the access token: with a newer one once more, if WeChat calls it stale.</summary>
+    private async Task<Answer<T>> CallWithTokenAsync<T>(
+        CallGroup group, string path, byte[] body, Func<JsonElement, T?> read, TimeSpan longest, CancellationToken cancellation) where T : class
+    {
         var flight = new Flight();
-        using var limit = new CancellationTokenSource(LongestSend, limits.Machine);
+        using var limit = new CancellationTokenSource(longest, limits.Machine);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, limit.Token);
         try
         {
             var token = await tokens.GetAsync(_options.AppId, RenewTokenAsync, either.Token);
-            if (token.Token is null) return new SendOutcome(token.Class, token.Code, token.Rid);
+            if (token.Token is null) return Without(token);
             var answer = await SendAsync(token.Token);
+            if (answer.Class != WeChatErrorClass.TokenStale) return answer;
 
-            if (answer.Class == WeChatErrorClass.TokenStale)
-            {
-                token = await tokens.ReplaceAsync(_options.AppId, token.Token, RenewTokenAsync, either.Token);
-                if (token.Token is null) return new SendOutcome(token.Class, token.Code, token.Rid);
-                answer = await SendAsync(token.Token);
-            }
-            return new SendOutcome(answer.Class, answer.Code, answer.Rid);
+            token = await tokens.ReplaceAsync(_options.AppId, token.Token, RenewTokenAsync, either.Token);
+            return token.Token is null ? Without(token) : await SendAsync(token.Token);
         }
         catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellation.IsCancellationRequested)
         {
-            return new SendOutcome(flight.Open ? WeChatErrorClass.Uncertain : WeChatErrorClass.Transient);
+            return flight.Open ? Lost<T>("time limit") : NotSent<T>("time limit");
         }
 
-        Task<Answer<object>> SendAsync(AccessToken token) => CallAsync(CallGroup.Messages, flight,
-            () => Post(Address(path, ("access_token", token.Value)), body), _ => Done, either.Token);
+        Task<Answer<T>> SendAsync(AccessToken token) => CallAsync(group, flight, () => Post(Address(path, ("access_token", token.Value)), body), read, either.Token);
+
+        static Answer<T> Without(TokenResult token) => new(token.Class) { Code = token.Code, Rid = token.Rid };
     }
 
     private async Task<Renewal> RenewTokenAsync(CancellationToken cancellation)
@@ -129,7 +172,7 @@ internal sealed class WeChatClient(HttpClient http, CallLimits limits, AccessTok
         // Never with force_refresh: that is for a leaked token, and a person's decision.
         var body = JsonSerializer.SerializeToUtf8Bytes(new { grant_type = "client_credential", appid = _options.AppId, secret = _options.AppSecret }, Unescaped);
         var answer = await CallAsync(CallGroup.Token, new Flight(), () => Post(Address("cgi-bin/stable_token"), body), ReadToken, cancellation);
-        // Whatever happened to the renewal, the message it is for was not sent.
+        // Whatever happened to the renewal, the call it is for was not made.
         return answer.Value ?? new Renewal(null, TimeSpan.Zero, answer.Class == WeChatErrorClass.Uncertain ? WeChatErrorClass.Transient : answer.Class, answer.Code, answer.Rid);
     }
 
@@ -227,8 +270,8 @@ internal sealed class WeChatClient(HttpClient http, CallLimits limits, AccessTok
             if (code == 0) return read(root) is { } value ? new Answer<T>(WeChatErrorClass.Ok, value) { Code = 0 } : Lost<T>("answer without its fields");
 
             var errorClass = WeChatErrors.Classify((int)code);
-            // Only a message carries a token. Elsewhere 40001 is WeChat's other reading of it: the secret is wrong.
-            if (errorClass == WeChatErrorClass.TokenStale && group != CallGroup.Messages) errorClass = WeChatErrorClass.Configuration;
+            // Where no token was sent 40001 is WeChat's other reading of it: the secret is wrong.
+            if (errorClass == WeChatErrorClass.TokenStale && group is CallGroup.Login or CallGroup.Token) errorClass = WeChatErrorClass.Configuration;
             var text = root.TryGetProperty("errmsg", out var errmsg) && errmsg.ValueKind == JsonValueKind.String ? errmsg.GetRawText() : "";
             return new Answer<T>(errorClass) { Code = (int)code, Rid = Find(RequestId, text), Detail = Find(RefusedKey, text) ?? Find(OurAddress, text) };
         }
@@ -249,6 +292,31 @@ internal sealed class WeChatClient(HttpClient http, CallLimits limits, AccessTok
             if (unionId is not null && !IsIdentifier(unionId)) return null;
         }
         return new CodeExchange.Identity(openId.GetString()!, unionId);
+    }
+
+    /// <summary>What WeChat says of a number, and of what it says it: for which mini-program, and when.</summary>
+    private sealed record GivenPhone(string Number, string AppId, DateTimeOffset At)
+    {
+        public override string ToString() => nameof(GivenPhone);
+    }
+
+    private static GivenPhone? ReadPhone(JsonElement root)
+    {
+        if (Member(root, "phone_info") is not { } info || Member(info, "watermark") is not { } watermark) return null;
+        if (Word(info, "purePhoneNumber") is not { Length: >= 5 and <= 20 } number || Word(info, "countryCode") is not { Length: >= 1 and <= 4 } country) return null;
+        if (!number.All(char.IsAsciiDigit) || !country.All(char.IsAsciiDigit) || Word(watermark, "appid") is not { } appId) return null;
+        if (!watermark.TryGetProperty("timestamp", out var timestamp) || !TryNumber(timestamp, out var seconds) || seconds is < 0 or > uint.MaxValue) return null;
+        return new GivenPhone(country == Mainland ? number : $"+{country}{number}", appId, DateTimeOffset.FromUnixTimeSeconds(seconds));
+
+        static JsonElement? Member(JsonElement parent, string name) => parent.TryGetProperty(name, out var member) && member.ValueKind == JsonValueKind.Object ? member : null;
+
+        // Codes and numbers arrive as texts or as numbers.
+        static string? Word(JsonElement parent, string name) => !parent.TryGetProperty(name, out var member) ? null : member.ValueKind switch
+        {
+            JsonValueKind.String => member.GetString(),
+            JsonValueKind.Number => member.GetRawText(),
+            _ => null,
+        };
     }
 
     private static Renewal? ReadToken(JsonElement root) =>

@@ -19,6 +19,8 @@ internal static class WeChatRegistration
         services.AddSingleton(provider => new AccessTokens(provider.GetRequiredService<ISharedTokenStore>(), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new CallLimits(provider.GetRequiredService<IOptions<WeChatOptions>>().Value, provider.GetService<ILoggerFactory>()));
 
+        services.AddSingleton<CodesInUse>();
+
         services.AddHttpClient<WeChatClient>((provider, http) =>
             {
                 http.BaseAddress = provider.GetRequiredService<IOptions<WeChatOptions>>().Value.BaseAddress;

@@ -115,6 +115,7 @@ internal sealed class ContractScene : IAsyncDisposable
             known.AddLink($"/api/v1/residents/{Scene.Head(door)}/invites");
             known.Add("", "bindingTicket", bindingTicket);
             known.Add("", "invite", invite);
+            known.Add("", "phoneCode", PhoneCode());
         }
         foreach (var door in Enumerable.Range(1, 9).Select(Door)) known.AddLink($"/api/v1/households/{Scene.Household(door).Id}/residents/{Scene.Head(door)}/phone-reveals");
         // Only what is empty moves: whoever sends requests keeps her households.
@@ -201,6 +202,14 @@ internal sealed class ContractScene : IAsyncDisposable
     {
         using var answer = await Api.Anonymous().PostAsJsonAsync("/api/v1/sessions/wechat", new { code = Code($"o{Guid.CreateVersion7():N}"[..28]) });
         return (await answer.JsonAsync()).GetProperty("bindingTicket").GetString()!;
+    }
+
+    /// <summary>Of a phone button, for a number that nobody has.</summary>
+    public string PhoneCode()
+    {
+        var code = $"phone-{Guid.CreateVersion7():N}";
+        Api.WeChat.AddPhone(code, "10087654321", again: true);
+        return code;
     }
 
     public async Task<string> InviteAsync(SignedIn leader, string door) =>

@@ -67,6 +67,7 @@ internal sealed class WriteRequests : IDisposable
         writes.Add("removeGridNode", "社区", "DELETE", $"/grid-nodes/{scene.Scene.Node("s.c.a.b.f9").Id}", ifMatch: "\"0\"");
         writes.Add("inviteResident", "员工", "POST", $"/residents/{scene.Scene.Head(scene.Door(2))}/invites");
         writes.Add("bindWithInvite", "", "POST", "/binding-requests", new { bindingTicket = await scene.StrangerAsync(), invite = await scene.InviteAsync(staff, scene.Door(3)) });
+        writes.Add("bindWithPhone", "", "POST", "/binding-requests/phone", new { bindingTicket = await scene.StrangerAsync(), phoneCode = scene.PhoneCode() });
         writes.Add("approveBinding", "员工", "POST", $"/binding-requests/{await scene.BindingRequestAsync(staff, scene.Door(5))}/approval");
         writes.Add("refuseBinding", "员工", "POST", $"/binding-requests/{await scene.BindingRequestAsync(staff, scene.Door(6))}/refusal");
         var home = scene.Scene.Household(scene.Door(2)).Id;

@@ -71,7 +71,7 @@ public sealed class BindingsTests(MigratedDatabase fixture) : IClassFixture<Migr
 
         await _api.Services.GetRequiredService<RightsCache>().PollAsync(default);
         await before.GetAsync("/api/v1/me").RefusedAsync(401, "session_ended");
-        await RefusedSignInAsync(old, "account_not_bound");
+        await RefusedSignInAsync(old, "account_moved");
         Assert.Equal(account, (await (await _api.SignInAsync(fresh)).GetAsync("/api/v1/me").OkAsync()).GetProperty("id").GetGuid());
     }
 

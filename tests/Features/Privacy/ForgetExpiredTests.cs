@@ -49,6 +49,7 @@ public sealed class ForgetExpiredTests(MigratedDatabase fixture) : IClassFixture
                 (gen_random_uuid(), 'k', 'done', '{}', $1, $1, 0, $1, null), (gen_random_uuid(), 'k', 'open', '{}', $1, $1, 0, null, $1)
             """, Api.Noon);
         await fixture.Database.ExecuteAsync("insert into call_counts (key, ends_at, calls) values ('\\x06', $1, 1)", Api.Noon);
+        await fixture.Database.ExecuteAsync("insert into moved_bindings (open_id_index, identity_id, moved_at) select '\\x07', id, $1 from we_chat_identities limit 1", Api.Noon);
         await fixture.Database.ExecuteAsync("insert into binding_tickets (id, hash, open_id_index, open_id, expires_at) values (gen_random_uuid(), '\\x01', '\\x02', '\\x03', $1)", Api.Noon);
 
         var databases = _api.Services.GetRequiredService<BackendDbFactory>();

@@ -256,22 +256,38 @@ public sealed class PolicyDistrict : IAsyncLifetime
     /// <summary>A binding ticket, and an invite for one of those whom nobody has bound yet.</summary>
     internal async Task<object> NewBindingAsync()
     {
-        var (bindingTicket, invite) = ($"{Guid.CreateVersion7()}", $"{Guid.CreateVersion7()}");
+        var invite = $"{Guid.CreateVersion7()}";
         await using var db = OwnerContext.Create(_superuser);
-        var door = $"{Floors[0]}-3";
-        var head = _scene.Head(door);
+        var head = _scene.Head($"{Floors[0]}-3");
         db.Add(InviteOf(await db.Residents.AsNoTracking().SingleAsync(r => r.Id == head), invite));
-        var id = Guid.CreateVersion7();
+        var bindingTicket = AddBindingTicket(db);
+        await db.SaveChangesAsync();
+        return new { bindingTicket, invite };
+    }
+
+    /// <summary>A binding ticket, and a phone that WeChat has verified.</summary>
+    internal async Task<object> NewPhoneBindingAsync()
+    {
+        var phoneCode = $"phone-{Guid.CreateVersion7():N}";
+        Api.WeChat.AddPhone(phoneCode, "10087654321");
+        await using var db = OwnerContext.Create(_superuser);
+        var bindingTicket = AddBindingTicket(db);
+        await db.SaveChangesAsync();
+        return new { bindingTicket, phoneCode };
+    }
+
+    private string AddBindingTicket(BackendDb db)
+    {
+        var (id, ticket) = (Guid.CreateVersion7(), $"{Guid.CreateVersion7()}");
         db.Add(new BindingTicket
         {
             Id = id,
-            Hash = Tokens.Hash(bindingTicket),
+            Hash = Tokens.Hash(ticket),
             OpenIdIndex = id.ToByteArray(),
-            OpenId = Vault.Seal(SealedFields.BindingOpenId, id, bindingTicket),
+            OpenId = Vault.Seal(SealedFields.BindingOpenId, id, ticket),
             ExpiresAt = Api.Noon.AddMinutes(10),
         });
-        await db.SaveChangesAsync();
-        return new { bindingTicket, invite };
+        return ticket;
     }
 
     /// <summary>Who is proposed for posts of staff: nobody who asks.</summary>

@@ -57,6 +57,7 @@ internal static class PolicyRequests
         new("listSessions", TargetKind.Nothing),
         new("endSessionById", TargetKind.Session),
         new("bindWithInvite", TargetKind.Nothing) { Body = async c => await c.District.NewBindingAsync(), IsNameless = true },
+        new("bindWithPhone", TargetKind.Nothing) { Body = async c => await c.District.NewPhoneBindingAsync(), IsNameless = true },
         new("inviteResident", TargetKind.Resident),
         new("listBindingRequests", TargetKind.Nothing),
         new("approveBinding", TargetKind.BindingRequest),

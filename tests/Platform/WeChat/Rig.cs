@@ -33,7 +33,7 @@ internal sealed class Rig : IAsyncDisposable
     public static Rig At(WeChatStub stub, TimeProvider? clock = null, ISharedTokenStore? store = null, TimeProvider? machine = null) =>
         new(stub.Configuration, clock, store, machine);
 
-    public static Rig At(Uri address, TimeProvider? machine = null, ISharedTokenStore? store = null) => new(new Dictionary<string, string?>
+    public static Rig At(Uri address, TimeProvider? machine = null, ISharedTokenStore? store = null, TimeProvider? clock = null) => new(new Dictionary<string, string?>
     {
         ["WeChat:BaseAddress"] = address.ToString(),
         ["WeChat:AppId"] = WeChatStub.AppId,
@@ -41,7 +41,7 @@ internal sealed class Rig : IAsyncDisposable
         ["WeChat:RedAlarmTemplate"] = WeChatStub.RedAlarmTemplate,
         ["WeChat:MiniProgramPage"] = WeChatStub.MiniProgramPage,
         ["WeChat:RetryDelay"] = "00:00:00",
-    }, store: store, machine: machine);
+    }, clock, store, machine);
 
     public IConfiguration Configuration { get; }
     public CapturedLog Log { get; } = new();
@@ -49,6 +49,8 @@ internal sealed class Rig : IAsyncDisposable
     public WeChatClient Client => _services.GetRequiredService<WeChatClient>();
 
     public Task<CodeExchange> Login(string code) => Client.CodeToSessionAsync(code, CancellationToken.None);
+
+    public Task<PhoneExchange> Verify(string code, string openId = "oFAKE_openid_0000000000000001") => Client.VerifyPhoneAsync(code, openId, CancellationToken.None);
 
     public Task<SendOutcome> Send(string openId = "oFAKE_openid_0000000000000002", string text = "红色预警待走访") =>
         Client.SendEmploymentMessageAsync(openId, WeChatStub.RedAlarmTemplate, WeChatStub.MiniProgramPage,

@@ -35,7 +35,7 @@ public sealed class WeChatSandboxTests : IAsyncLifetime, IDisposable
         await _app.StartAsync();
         var address = new Uri(_app.Urls.First());
         _http = new HttpClient { BaseAddress = address };
-        _rig = Rig.At(address);
+        _rig = Rig.At(address, clock: _clock);
     }
 
     public async Task DisposeAsync()
@@ -226,6 +226,16 @@ public sealed class WeChatSandboxTests : IAsyncLifetime, IDisposable
         var (token, _) = await TokenAsync();
         Assert.Equal(errcode, Errcode(await PostAsync($"cgi-bin/message/subscribe/send?access_token={token}", body)));
         Assert.Empty(_app.Services.GetRequiredService<WeChatSandbox>().Messages);
+    }
+
+    [Fact]
+    public async Task A_phone_code_of_the_demo_gives_the_number_in_it_and_others_none()
+    {
+        var openId = DemoCodes.OpenIdOf("demo-unbound-1");
+        Assert.Equal(new PhoneExchange.Verified("10012340001"), await _rig.Verify("demo-phone-10012340001", openId));
+        foreach (var code in (string[])["demo-phone-", "demo-phone-1001234000", "demo-phone-1001234000x", "demo-staff"]) Assert.IsType<PhoneExchange.CodeInvalid>(await _rig.Verify(code, openId));
+        Assert.IsType<PhoneExchange.CodeInvalid>(await _rig.Verify("demo-phone-10012340001", "oOTHER_0000000000000000000001"));
+        Assert.Equal(43002, Errcode(await _http.GetStringAsync(new Uri("wxa/business/getuserphonenumber", UriKind.Relative))));
     }
 
     private static string Subscribe(Action<JsonObject> change)

@@ -128,7 +128,7 @@ namespace Backend.Platform.Persistence.Migrations
                         .HasColumnType("uuid")
                         .HasColumnName("household_id");
 
-                    b.Property<Guid>("InviteId")
+                    b.Property<Guid?>("InviteId")
                         .HasColumnType("uuid")
                         .HasColumnName("invite_id");
 
@@ -204,6 +204,10 @@ namespace Backend.Platform.Persistence.Migrations
                         .IsRequired()
                         .HasColumnType("bytea")
                         .HasColumnName("open_id_index");
+
+                    b.Property<byte[]>("PhoneCode")
+                        .HasColumnType("bytea")
+                        .HasColumnName("phone_code");
 
                     b.HasKey("Id")
                         .HasName("pk_binding_tickets");
@@ -2926,7 +2930,6 @@ namespace Backend.Platform.Persistence.Migrations
                         .WithOne()
                         .HasForeignKey("Backend.Domain.Accounts.BindingRequest", "InviteId")
                         .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
                         .HasConstraintName("fk_binding_requests_invites_invite_id");
 
                     b.HasOne("Backend.Domain.Households.Resident", null)
