@@ -10,7 +10,7 @@ internal sealed class OidcMetadata(TimeProvider clock) : IDisposable
 {
     public static readonly TimeSpan Lifetime = TimeSpan.FromHours(1);
 
-    /// <summary>A token under a key that is not known is a reason to read again, but no more often than this.</summary>
+    /// <summary>A signature that no known key has made is a reason to read again, but no more often than this.</summary>
     public static readonly TimeSpan AtLeast = TimeSpan.FromMinutes(1);
 
     private sealed record Known(OpenIdConnectConfiguration Value, DateTimeOffset At);

@@ -137,8 +137,8 @@ internal sealed class OidcProvider(HttpClient http, OidcMetadata metadata, IOpti
     private async Task<OidcAnswer> ReadAsync(string token, OidcAttempt attempt, OpenIdConnectConfiguration provider, CancellationToken limit)
     {
         var result = await ValidateAsync(token, provider);
-        // The provider has changed its keys since they were read.
-        if (result.Exception is SecurityTokenSignatureKeyNotFoundException) result = await ValidateAsync(token, await MetadataAsync(OidcMetadata.AtLeast, limit));
+        // The provider may have changed its keys since they were read.
+        if (result.Exception is SecurityTokenInvalidSignatureException) result = await ValidateAsync(token, await MetadataAsync(OidcMetadata.AtLeast, limit));
         if (!result.IsValid) return Refuse(result.Exception.GetType().Name);
 
         var (read, now) = ((JsonWebToken)result.SecurityToken, clock.GetUtcNow());
