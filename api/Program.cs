@@ -4,6 +4,7 @@ using Backend.Features.Bindings;
 using Backend.Features.Grid;
 using Backend.Features.Households;
 using Backend.Features.Notices;
+using Backend.Features.Oidc;
 using Backend.Features.Photos;
 using Backend.Features.Privacy;
 using Backend.Features.Readings;
@@ -33,6 +34,7 @@ app.UsePlatform();
 
 var api = app.MapGroup("/api/v1").AuditDenials();
 api.MapSessions();
+api.MapOidc();
 api.MapBindings();
 api.MapStaff();
 api.MapGrid();

@@ -4,6 +4,7 @@ using System.Threading.RateLimiting;
 using Backend.Platform.Audit;
 using Backend.Platform.Errors;
 using Backend.Platform.Files;
+using Backend.Platform.Oidc;
 using Backend.Platform.OpenApi;
 using Backend.Platform.Outbox;
 using Backend.Platform.Persistence;
@@ -45,6 +46,7 @@ internal static class PlatformRegistration
         services.AddSecurity(configuration);
         services.AddAudit(configuration);
         services.AddWeChat(configuration);
+        services.AddOidc(configuration);
         services.AddSingleton<TierDesk>();
         services.AddFiles(configuration);
 

@@ -54,7 +54,8 @@ internal sealed class StartupChecks(
         // Making them reads the keys.
         Action[] checks =
         [
-            CheckPlatform, CheckOptions, () => CheckConnection("App"), () => CheckConnection("Worker"), () => CheckConnection("Direct"), CheckRoles, CheckWeChat, CheckFolder, () => Proxies.Of(configuration),
+            CheckPlatform, CheckOptions, () => CheckConnection("App"), () => CheckConnection("Worker"), () => CheckConnection("Direct"), CheckRoles,
+            () => CheckAddress("WeChat:BaseAddress"), () => CheckAddress("Oidc:Authority"), () => CheckAddress("Oidc:RedirectAddress"), CheckFolder, () => Proxies.Of(configuration),
             () => services.GetRequiredService<Vault>(), () => services.GetRequiredService<Tokens>(), () => services.GetRequiredService<AuditKeys>(), () => services.GetRequiredService<AuditSink>(),
             () => services.GetRequiredService<StrictLimits>(),
         ];
@@ -142,11 +143,11 @@ internal sealed class StartupChecks(
         if (RoleOf("App") is { Length: > 0 } role && role == RoleOf("Worker")) throw SameRole(role);
     }
 
-    /// <summary>WeChat too is reached by TLS (BR04).</summary>
-    private void CheckWeChat()
+    /// <summary>WeChat and the identity provider too are reached by TLS, and the browser comes back by it (BR04).</summary>
+    private void CheckAddress(string setting)
     {
-        if (!IsTrial && configuration["WeChat:BaseAddress"] is { Length: > 0 } address && !address.StartsWith("https://", StringComparison.OrdinalIgnoreCase))
-            throw new StartRefused("WeChat:BaseAddress 应为 https 地址 (BR04)。");
+        if (!IsTrial && configuration[setting] is { Length: > 0 } address && !address.StartsWith("https://", StringComparison.OrdinalIgnoreCase))
+            throw new StartRefused($"{setting} 应为 https 地址 (BR04)。");
     }
 
     private void CheckFolder()

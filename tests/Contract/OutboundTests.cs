@@ -8,7 +8,7 @@ using Backend.Tests.Support;
 
 namespace Backend.Tests.Contract;
 
-/// <summary>IN10: the service calls WeChat, its database, and nobody whose address a client has said.</summary>
+/// <summary>IN10: the service calls WeChat, the identity provider, its database, and nobody whose address a client has said.</summary>
 public sealed class OutboundTests(MigratedDatabase fixture) : IClassFixture<MigratedDatabase>
 {
     [Fact]
@@ -36,18 +36,19 @@ public sealed class OutboundTests(MigratedDatabase fixture) : IClassFixture<Migr
 
         Assert.False(trap.Pending(), "Somebody called.");
         Assert.Empty(scene.Api.WeChat.Unmatched);
+        Assert.Empty(scene.Oidc.Unmatched);
     }
 
     [Fact]
-    public void IN10_there_is_one_way_out_over_HTTP_and_its_address_is_the_configuration_s()
+    public void IN10_there_are_two_ways_out_over_HTTP_and_their_addresses_are_the_configuration_s()
     {
         var sources = Directory.EnumerateFiles(Path.Combine(DirectionTests.Root(), "api"), "*.cs", SearchOption.AllDirectories)
             .Where(f => !f.Contains("/obj/", StringComparison.Ordinal)).Select(f => (Name: Path.GetFileName(f), Text: File.ReadAllText(f))).ToList();
-        Assert.Equal(["WeChatRegistration.cs"], sources.Where(s => s.Text.Contains("AddHttpClient", StringComparison.Ordinal)).Select(s => s.Name));
+        Assert.Equal(["OidcRegistration.cs", "WeChatRegistration.cs"], sources.Where(s => s.Text.Contains("AddHttpClient", StringComparison.Ordinal)).Select(s => s.Name).Order());
         string[] others = ["WebRequest", "WebClient", "TcpClient", "UdpClient", "new Socket(", "SmtpClient", "ClientWebSocket", "IHttpClientFactory", "Dns.Get", "Process.Start"];
         Assert.Empty(sources.Where(s => others.Any(o => s.Text.Contains(o, StringComparison.Ordinal))).Select(s => s.Name));
         // Below the configured host every address is the program's own.
-        Assert.DoesNotContain("://", sources.Single(s => s.Name == "WeChatClient.cs").Text, StringComparison.Ordinal);
+        foreach (var client in (string[])["WeChatClient.cs", "OidcProvider.cs"]) Assert.DoesNotContain("://", sources.Single(s => s.Name == client).Text, StringComparison.Ordinal);
     }
 
     private static JsonNode? WithUrl(JsonNode? node, string url) => node switch

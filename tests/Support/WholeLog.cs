@@ -114,7 +114,7 @@ internal sealed class WholeLog : ILoggerProvider
 internal sealed class SecretsGivenOut : IStartupFilter
 {
     private static readonly string[] Members = ["accessToken", "refreshToken", "bindingTicket", "ticket", "invite"];
-    private static readonly string[] Givers = ["/api/v1/sessions", "/api/v1/tickets", "/api/v1/displays", "/api/v1/residents"];
+    private static readonly string[] Givers = ["/api/v1/sessions", "/api/v1/tickets", "/api/v1/displays", "/api/v1/residents", "/api/v1/oidc"];
 
     public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
     {

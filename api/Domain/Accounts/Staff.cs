@@ -30,7 +30,17 @@ internal sealed class StaffDevice
     public required DateTimeOffset CreatedAt { get; init; }
 }
 
-/// <summary>员工邀请: the one-time secret by which somebody sets her password and her authenticator: once, within 7 days. A newer one of the same account ends it.</summary>
+/// <summary>统一身份 of somebody who signs in at the district's identity provider instead: issuer and subject, bound by an invitation. Sealed and looked up by blind index, like an openid.</summary>
+internal sealed class OidcIdentity
+{
+    public required Guid Id { get; init; }
+    public required Guid AccountId { get; init; }
+    public required byte[] SubjectIndex { get; init; }
+    public required Sealed Subject { get; init; }
+    public required DateTimeOffset BoundAt { get; init; }
+}
+
+/// <summary>员工邀请: the one-time secret by which somebody sets her password and her authenticator, or binds her identity at the provider: once, within 7 days. A newer one of the same account ends it.</summary>
 internal sealed class StaffInvitation
 {
     public static readonly TimeSpan Lifetime = TimeSpan.FromDays(7);

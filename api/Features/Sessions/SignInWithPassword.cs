@@ -67,18 +67,7 @@ internal static class SignInWithPassword
             return Problems.SignInRefused.Result();
         }
 
-        var (session, refresh) = (Guid.CreateVersion7(db.Now), Tokens.Random());
-        db.Sessions.Add(new Session
-        {
-            Id = session,
-            AccountId = found.AccountId,
-            Kind = SessionKind.Console,
-            TokenHash = Tokens.Hash(refresh),
-            CreatedAt = db.Now,
-            LastUsedAt = db.Now,
-            ExpiresAt = db.Now + Tokens.ConsoleLifetime,
-            SteppedUpAt = db.Now,
-        });
+        var (session, refresh) = db.OpenConsole(found.AccountId, shownAt: db.Now);
         if (found.DeviceId is null)
         {
             // What a stranger brings is nobody's: a known browser's token is always one that was made here.

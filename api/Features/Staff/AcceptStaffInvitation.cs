@@ -12,7 +12,7 @@ using Microsoft.EntityFrameworkCore;
 namespace Backend.Features.Staff;
 
 /// <summary>
-/// An invited member of staff sets both factors (ID06, ID07) and gets her recovery codes. Former factors, if she had any, end, and so do her sessions at
+/// An invited member of staff sets both factors (ID06, ID07) and gets her recovery codes. Whatever she signed in by before ends, and so do her sessions at
 /// browsers: this is the way back for somebody who has lost everything.
 /// </summary>
 internal static class AcceptStaffInvitation
@@ -35,7 +35,7 @@ internal static class AcceptStaffInvitation
     public static void Map(RouteGroupBuilder invitations) =>
         invitations.MapPost("/acceptance", Handle).WithName("acceptStaffInvitation")
             .WithSummary("接受员工邀请")
-            .WithDescription("设置密码（至少 12 个字符，不能是常见密码），并用验证器的第一个验证码确认，得到 10 个恢复码，只显示这一次。邀请随即用完；原有的密码、验证器、恢复码和浏览器登录随即失效。")
+            .WithDescription("设置密码（至少 12 个字符，不能是常见密码），并用验证器的第一个验证码确认，得到 10 个恢复码，只显示这一次。邀请随即用完；原有的密码、验证器、恢复码、统一身份认证的绑定和浏览器登录随即失效。")
             .ForConsole()
             .Limited(LimitedBy.Address)
             .Refuses(Problems.Invalid, Problems.InviteInvalid, Problems.CodeWrong, Problems.PasswordWeak, Problems.TooManyRequests);
@@ -60,18 +60,12 @@ internal static class AcceptStaffInvitation
         }
 
         await db.BeginAsync(cancellation);
-        // Single use is the row lock of this update: of two at once one gets it.
-        var used = await db.StaffInvitations.Where(i => i.Hash == invitation && i.UsedAt == null && i.RevokedAt == null && i.ExpiresAt > db.Now)
-            .ExecuteUpdateAsync(i => i.SetProperty(x => x.UsedAt, db.Now), cancellation);
-        if (used == 0)
+        if (!await db.UseInvitationAsync(account, invitation, cancellation))
         {
             await db.RollbackAsync(cancellation);
             return await RefuseAsync(Problems.InviteInvalid, "请联系安全管理员重新邀请。");
         }
 
-        await db.StaffCredentials.Where(c => c.AccountId == account).ExecuteDeleteAsync(cancellation);
-        await db.StaffDevices.Where(d => d.AccountId == account).ExecuteDeleteAsync(cancellation);
-        await db.EndConsolesAsync(account, null, cancellation);
         db.StaffCredentials.Add(new StaffCredential
         {
             Id = fresh,

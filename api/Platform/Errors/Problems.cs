@@ -41,7 +41,7 @@ internal static class Problems
     public static readonly Problem SessionEnded = new(401, "session_ended", "登录已失效，请重新登录");
     public static readonly Problem RefreshTokenInvalid = new(401, "refresh_token_invalid", "登录已失效，请重新登录");
     public static readonly Problem TicketInvalid = new(401, "ticket_invalid", "票据无效、已使用或已过期，请重新打开");
-    public static readonly Problem SignInRefused = new(401, "sign_in_refused", "用户名、密码或验证码不对");
+    public static readonly Problem SignInRefused = new(401, "sign_in_refused", "登录信息不对，请核对后重新登录");
     public static readonly Problem AccountNotBound = new(403, "account_not_bound", "该微信尚未绑定账号");
     public static readonly Problem BindingWaiting = new(403, "binding_waiting", "绑定申请正在等待确认");
     public static readonly Problem AccountMoved = new(403, "account_moved", "您的账号已改绑到另一个微信");
@@ -49,6 +49,8 @@ internal static class Problems
     public static readonly Problem PrivacyNoticeRequired = new(403, "privacy_notice_required", "请先阅读隐私告知");
     public static readonly Problem OperationNotAllowed = new(403, "operation_not_allowed", "您的角色不能进行此操作");
     public static readonly Problem StepUpRequired = new(403, "step_up_required", "请再次输入验证码");
+    public static readonly Problem SecondFactorMissing = new(403, "second_factor_missing", "统一身份认证没有使用第二因素");
+    public static readonly Problem OidcOff = new(404, "oidc_off", "本平台没有启用统一身份认证");
     public static readonly Problem NotFound = new(404, "not_found", "没有找到，或不在您的可见范围内");
     public static readonly Problem MethodNotAllowed = new(405, "method_not_allowed", "不支持此请求方法");
     public static readonly Problem RequestInFlight = new(409, "request_in_flight", "同一请求正在处理，请稍候");
@@ -75,6 +77,7 @@ internal static class Problems
     public static readonly Problem HeadersTooLarge = new(431, "headers_too_large", "请求头过大");
     public static readonly Problem Unexpected = new(500, "unexpected", "服务出现意外，请稍后再试");
     public static readonly Problem WeChatUnavailable = new(503, "wechat_unavailable", "微信服务暂时不可用，请稍后再试");
+    public static readonly Problem OidcUnavailable = new(503, "oidc_unavailable", "统一身份认证暂时不可用，请稍后再试");
     public static readonly Problem DatabaseUnavailable = new(503, "database_unavailable", "服务暂时不可用，请稍后再试");
 
     /// <summary>All of them, for the contract and for its test.</summary>

@@ -62,6 +62,7 @@ internal sealed class BackendDb : DbContext
     public DbSet<RightsRequest> RightsRequests => Set<RightsRequest>();
     public DbSet<StaffCredential> StaffCredentials => Set<StaffCredential>();
     public DbSet<StaffDevice> StaffDevices => Set<StaffDevice>();
+    public DbSet<OidcIdentity> OidcIdentities => Set<OidcIdentity>();
     public DbSet<StaffInvitation> StaffInvitations => Set<StaffInvitation>();
     public DbSet<StaffProposal> StaffProposals => Set<StaffProposal>();
     public DbSet<Tag> Tags => Set<Tag>();

@@ -37,6 +37,7 @@ internal static class OwnData
         ["accounts"] = "id = @account",
         ["account_photos"] = OfAccount,
         ["we_chat_identities"] = OfAccount,
+        ["oidc_identities"] = OfAccount,
         ["sessions"] = OfAccount,
         ["tickets"] = OfAccount,
         ["idempotency_records"] = OfAccount,

@@ -14,6 +14,7 @@ internal sealed record SealedColumn(string Field, string? Index = null, string? 
         new(SealedFields.BindingOpenId, "open_id_index", SealedFields.OpenId),
         new(SealedFields.RequestedOpenId, "open_id_index", SealedFields.OpenId),
         new(SealedFields.ResidentIdNumber, "id_number_index", SealedFields.ResidentIdNumber),
+        new(SealedFields.OidcSubject, "subject_index", SealedFields.OidcSubject),
         new(SealedFields.ResidentPhone, "phone_index", SealedFields.ResidentPhone),
     ];
 

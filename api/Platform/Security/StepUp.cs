@@ -12,7 +12,7 @@ internal sealed class StepUp(BackendDb db, CurrentAccount me) : IEndpointFilter
     public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
         var shown = await db.Sessions.Where(s => s.Id == me.SessionId).Select(s => s.SteppedUpAt).SingleOrDefaultAsync(context.HttpContext.RequestAborted);
-        return shown + Lifetime > db.Now ? await next(context) : Problems.StepUpRequired.Result("此操作需要在 5 分钟内验证过第二因素，请输入验证器上的验证码后重试。");
+        return shown + Lifetime > db.Now ? await next(context) : Problems.StepUpRequired.Result("此操作需要在 5 分钟内验证过第二因素，请输入验证器上的验证码后重试；经统一身份认证登录的，请重新登录后重试。");
     }
 }
 

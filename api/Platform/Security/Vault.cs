@@ -193,5 +193,6 @@ internal static class SealedFields
     public const string RevealJustification = "reveals.justification";
     public const string EmergencyJustification = "emergency_accesses.justification";
     public const string StaffTotp = "staff_credentials.totp";
+    public const string OidcSubject = "oidc_identities.subject";
     public const string IdempotencyAnswer = "idempotency_records.answer";
 }

@@ -36,7 +36,7 @@ internal sealed class ContractScene : IAsyncDisposable
 
     private const int Employees = 40;
 
-    private const string Invited = "受邀";
+    private const string Invited = "受邀", Bound = "已绑定", BoundSubject = "subject-who-is-bound", InvitedSubject = "subject-who-is-invited";
 
     private readonly TemporaryFolder _folder = new();
     private readonly Dictionary<string, Guid> _children = [];
@@ -47,6 +47,8 @@ internal sealed class ContractScene : IAsyncDisposable
     public PostgresDatabase Database { get; }
 
     public Api Api { get; private set; } = null!;
+
+    public OidcStub Oidc { get; } = new();
 
     public Scene Scene { get; private set; } = null!;
 
@@ -145,6 +147,14 @@ internal sealed class ContractScene : IAsyncDisposable
         for (var i = 0; i < 24; i++)
         {
             known.Add("", "invitation", await StaffInvitationAsync());
+            foreach (var binds in (bool[])[false, true])
+            {
+                var (cookie, oidcCode, state) = await ComeBackAsync(binds);
+                known.Add("", binds ? "stateToBind" : "stateToSignIn", state);
+                known.Add("", $"code of {state}", oidcCode);
+                known.Add("", $"cookie of {state}", cookie);
+            }
+
             known.Add("", "staffProposalId", $"{await StaffProposalAsync("安全", i)}");
             known.Add("", "staffProposalId", $"{await StaffProposalAsync("安全二", i)}");
             known.AddLink($"/api/v1/staff-appointments/{await StaffAppointmentAsync()}");
@@ -180,6 +190,14 @@ internal sealed class ContractScene : IAsyncDisposable
         await Database.ExecuteAsync("insert into staff_invitations (id, hash, account_id, issued_at, expires_at) values ($1, $2, $3, $4, $5)",
             Guid.CreateVersion7(), Tokens.Hash(invitation), Invitee, Api.Noon, Api.Noon.AddDays(7));
         return invitation;
+    }
+
+    /// <summary>A browser has come back from the identity provider, of somebody who is bound or of somebody who shall be.</summary>
+    public async Task<(string Cookie, string Code, string State)> ComeBackAsync(bool binds)
+    {
+        var browser = await OidcBrowser.SetOutAsync(Api);
+        var (code, state) = Oidc.Authorise(browser.Address, binds ? InvitedSubject : BoundSubject);
+        return (browser.Cookie, code, state);
     }
 
     /// <summary>For a day of its own, by this administrator.</summary>
@@ -234,6 +252,7 @@ internal sealed class ContractScene : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Api.DisposeAsync();
+        Oidc.Dispose();
         _folder.Dispose();
     }
 
@@ -246,12 +265,13 @@ internal sealed class ContractScene : IAsyncDisposable
 
     private async Task BuildAsync()
     {
-        Api = await Api.StartAsync(Database, new Dictionary<string, string?>(Api.Unlimited) { ["Files:Folder"] = _folder.Path });
+        Api = await Api.StartAsync(Database, new Dictionary<string, string?>(Api.Unlimited.Concat(Oidc.Configuration)) { ["Files:Folder"] = _folder.Path });
         Scene = new Scene(Api.Services.GetRequiredService<Vault>());
         foreach (var (name, role, path, leads) in People) Scene.Person(name, role, path, leads).AtBrowser(name);
         for (var i = 0; i < Employees; i++) Scene.AtBrowser(Employee(i));
         // Nobody is proposed for these beforehand, so that they are free on any day.
         for (var seat = 0; seat < 16; seat++) Scene.Vacant(Role.LabourOfficer, "s.c");
+        Scene.Add(Oidc.Bound(Scene.Known(Bound).Id, BoundSubject, Api.Services.GetRequiredService<Vault>()));
         Scene.AtBrowser(Invited).Vacant(Role.Staff, "s.c");
         for (var seat = 0; seat < 16; seat++) Scene.Vacant(Role.FloorLeader, $"s.c.a.b.f{3 + seat % 4}");
         foreach (var empty in (string[])["b.f7", "b.f8", "b.f9", "b2"]) Scene.Place($"s.c.a.{empty}");

@@ -119,6 +119,14 @@ internal sealed class RequestGenerator(ContractDocument contract, KnownValues kn
         if (operation.Body is not { } schema) return request;
 
         var body = Value(schema, "", who)!;
+        // A state is of one browser, and of the code that came back with it.
+        if (operation.Path.StartsWith("/api/v1/oidc/", StringComparison.Ordinal))
+        {
+            var state = known.Pick(random, "", body["invitation"] is null ? "stateToSignIn" : "stateToBind")!;
+            (body["state"], body["code"]) = (state, known.Pick(random, "", $"code of {state}"));
+            request = request.With(("Cookie", known.Pick(random, "", $"cookie of {state}")));
+        }
+
         Complete(body, path.Split('/').FirstOrDefault(w => Guid.TryParse(w, out _)));
         var json = slot is null || slot.Parameter is not null ? body.ToJsonString() : WithHole(body, slot).Replace(Hole, value!.Json, StringComparison.Ordinal);
         return request.With(("Content-Type", "application/json")).WithBody(json);

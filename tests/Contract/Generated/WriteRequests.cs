@@ -6,7 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Backend.Tests.Contract.Generated;
 
 /// <summary>A request with an effect: whoever may, with the smallest body that is taken.</summary>
-internal sealed record WriteRequest(string Who, string Method, string Target, JsonNode? Body = null, string? IfMatch = null);
+internal sealed record WriteRequest(string Who, string Method, string Target, JsonNode? Body = null, string? IfMatch = null, string? Cookie = null);
 
 /// <summary>One for every operation that changes something. Each stands for itself: none needs another to have been sent, or to be left out.</summary>
 internal sealed class WriteRequests : IDisposable
@@ -45,6 +45,11 @@ internal sealed class WriteRequests : IDisposable
         writes.Add("openStaffInvitation", "", "POST", "/staff-invitations/opening", new { invitation = await scene.StaffInvitationAsync() });
         writes.Add("acceptStaffInvitation", "", "POST", "/staff-invitations/acceptance",
             new { invitation = invited.Invitation, proof = invited.Proof, password = StaffFactors.Word, code = StaffFactors.FirstCode(invited.Proof, Api.Noon) });
+        writes.Add("startOidcSignIn", "", "POST", "/oidc/sign-ins");
+        var (browser, oidcCode, state) = await scene.ComeBackAsync(binds: false);
+        writes.Add("finishOidcSignIn", "", "POST", "/oidc/sessions", new { code = oidcCode, state }, cookie: browser);
+        (browser, oidcCode, state) = await scene.ComeBackAsync(binds: true);
+        writes.Add("bindOidcIdentity", "", "POST", "/oidc/bindings", new { invitation = await scene.StaffInvitationAsync(), code = oidcCode, state }, cookie: browser);
         foreach (var (operation, method, end, employee) in ((string, string, string, int)[])[("endAccountSessions", "DELETE", "sessions", 2), ("disableAccount", "POST", "disablement", 3), ("enableAccount", "POST", "enablement", 3)])
             writes.Add(operation, "安全", method, $"/staff-accounts/{scene.Scene.Account(ContractScene.Employee(employee)).Id}/{end}");
         writes.Add("proposeStaff", "安全", "POST", $"/staff-posts/{scene.StaffPost}/proposals", new { accountId = scene.Scene.Account(ContractScene.Employee(4)).Id, fromDay = PostgresFixture.DemoDay.AddDays(250), toDay = PostgresFixture.DemoDay.AddDays(250) });
@@ -101,7 +106,7 @@ internal sealed class WriteRequests : IDisposable
     {
         var write = _requests[operation];
         var request = new GeneratedRequest(write.Method, write.Target, []).With(
-            ("Authorization", write.Who.Length == 0 ? null : Authorization(write.Who)), ("Content-Type", "application/json"), ("If-Match", write.IfMatch),
+            ("Authorization", write.Who.Length == 0 ? null : Authorization(write.Who)), ("Content-Type", "application/json"), ("If-Match", write.IfMatch), ("Cookie", write.Cookie),
             ("Idempotency-Key", key switch { null => Guid.CreateVersion7().ToString(), "" => null, _ => key }));
         return request.WithBody(body ?? write.Body?.ToJsonString()).SendAsync(_client);
     }
@@ -116,6 +121,6 @@ internal sealed class WriteRequests : IDisposable
         return (await staff.GetAsync("/api/v1/sessions").OkAsync()).GetProperty("items").EnumerateArray().First(s => !s.GetProperty("isCurrent").GetBoolean()).GetProperty("id").GetString()!;
     }
 
-    private void Add(string operation, string who, string method, string path, object? body = null, string? ifMatch = null) =>
-        _requests[operation] = new WriteRequest(who, method, $"/api/v1{path}", body is null ? null : System.Text.Json.JsonSerializer.SerializeToNode(body), ifMatch);
+    private void Add(string operation, string who, string method, string path, object? body = null, string? ifMatch = null, string? cookie = null) =>
+        _requests[operation] = new WriteRequest(who, method, $"/api/v1{path}", body is null ? null : System.Text.Json.JsonSerializer.SerializeToNode(body), ifMatch, cookie);
 }

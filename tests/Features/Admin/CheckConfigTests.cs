@@ -15,6 +15,15 @@ public sealed class CheckConfigTests
         Assert.StartsWith("设置没有问题。", output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task RL23_a_configuration_without_an_identity_provider_passes_too()
+    {
+        var settings = Settings();
+        foreach (var name in settings.Keys.Where(k => k.StartsWith("Oidc:", StringComparison.Ordinal)).ToList()) settings.Remove(name);
+        var (code, _, error) = await AdminRun.RunAsync(["check-config"], settings);
+        Assert.Equal((0, ""), (code, error));
+    }
+
     [Theory]
     [InlineData("ConnectionStrings:App", null, "缺少 ConnectionStrings:App。")]
     [InlineData("ConnectionStrings:Worker", "Host=db;Nonsense=1", "ConnectionStrings:Worker 格式有误。")]
@@ -36,6 +45,19 @@ public sealed class CheckConfigTests
     [InlineData("Proxies:Hops", "0", "Proxies:Hops 应为 1 以上的整数。")]
     [InlineData("RateLimits:Strict:PerAddress", "0", "RateLimits:Strict:PerAddress 应为 1 以上的整数。")]
     [InlineData("RateLimits:Strict:PerAccount", "many", "RateLimits:Strict:PerAccount 格式有误。")]
+    [InlineData("Oidc:Authority", null, "Oidc:Authority 应为完整的 https 地址")]
+    [InlineData("Oidc:Authority", "http://login.example", "Oidc:Authority 应为完整的 https 地址")]
+    [InlineData("Oidc:Authority", "http://127.0.0.1/realm", "Oidc:Authority 应为 https 地址 (BR04)。")]
+    [InlineData("Oidc:Authority", "https://login.example/?a=b", "Oidc:Authority 应为完整的 https 地址")]
+    [InlineData("Oidc:ClientId", null, "缺少 Oidc:ClientId")]
+    [InlineData("Oidc:ClientSecret", null, "缺少 Oidc:ClientSecret")]
+    [InlineData("Oidc:ClientSecret", "short", "缺少 Oidc:ClientSecret")]
+    [InlineData("Oidc:RedirectAddress", null, "Oidc:RedirectAddress 应为本平台后台页面的完整 https 地址")]
+    [InlineData("Oidc:RedirectAddress", "/console", "Oidc:RedirectAddress 应为本平台后台页面的完整 https 地址")]
+    [InlineData("Oidc:RedirectAddress", "https://somebody@console.example/", "Oidc:RedirectAddress 应为本平台后台页面的完整 https 地址")]
+    [InlineData("Oidc:Amr", " ", "Oidc:Amr 与 Oidc:Acr 不能都为空")]
+    [InlineData("Oidc:AnswerLimit", "00:01:00", "Oidc:AnswerLimit 应大于 0，至多 5 秒。")]
+    [InlineData("Oidc:AnswerLimit", "soon", "Oidc:AnswerLimit 格式有误。")]
     [InlineData("Files:Folder", "/nowhere", "Files:Folder 指向的文件夹 /nowhere 不存在。")]
     public async Task RL23_each_fault_is_said_in_Chinese_as_a_start_says_it(string key, string? value, string said)
     {
@@ -85,11 +107,15 @@ public sealed class CheckConfigTests
         settings["WeChat:RedAlarmTemplate"] = WeChatStub.RedAlarmTemplate;
         settings["WeChat:MiniProgramPage"] = WeChatStub.MiniProgramPage;
         settings["WeChat:BaseAddress"] = "https://api.weixin.qq.com";
+        settings["Oidc:Authority"] = "https://login.example/realm";
+        settings["Oidc:ClientId"] = "backend-console";
+        settings["Oidc:ClientSecret"] = $"{Guid.CreateVersion7():N}";
+        settings["Oidc:RedirectAddress"] = "https://console.example/";
         return settings;
     }
 
     private static string PasswordOf(string word) => new Npgsql.NpgsqlConnectionStringBuilder { Password = word }.ConnectionString;
 
     private static IEnumerable<string> Secrets(Dictionary<string, string?> settings) =>
-        ((string[])["Vault:Keys:1", "Vault:IndexKey", "Tokens:RefreshKey", "Audit:Keys:1", "WeChat:AppSecret"]).Select(k => settings.GetValueOrDefault(k)).OfType<string>().Where(s => s.Length > 10);
+        ((string[])["Vault:Keys:1", "Vault:IndexKey", "Tokens:RefreshKey", "Audit:Keys:1", "WeChat:AppSecret", "Oidc:ClientSecret"]).Select(k => settings.GetValueOrDefault(k)).OfType<string>().Where(s => s.Length > 10);
 }

@@ -73,7 +73,7 @@ public class RowLevelSecurityTests(MigratedDatabase fixture) : IClassFixture<Mig
     {
         foreach (var role in (string[])["backend_owner", "backend_app", "backend_worker", "backend_backup"])
             Assert.False(await Database.ScalarAsync<bool>($"select pg_has_role('{role}', 'backend_definer', 'usage')"));
-        Assert.Equal(38L, await Database.ScalarAsync<long>(
+        Assert.Equal(39L, await Database.ScalarAsync<long>(
             "select count(*) from pg_proc p join pg_roles r on r.oid = p.proowner where r.rolname = 'backend_definer' and p.prosecdef and p.proconfig @> array['search_path=pg_catalog, pg_temp']"));
         Assert.Equal(0L, await Database.ScalarAsync<long>(
             "select count(*) from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = 'app' and has_function_privilege('public', p.oid, 'execute')"));

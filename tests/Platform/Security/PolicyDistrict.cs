@@ -46,7 +46,10 @@ public sealed class PolicyDistrict : IAsyncLifetime
 
     private static readonly Vault Vault = new(PostgresFixture.Secrets.Vault);
 
+    private const string Subject = "subject-of-the-district";
+
     private readonly TemporaryFolder _files = new();
+    private readonly OidcStub _oidc = new();
     private readonly Scene _scene = new(Vault);
     private readonly List<object> _gone = [];
     private readonly List<Caller> _screens = [];
@@ -105,7 +108,7 @@ public sealed class PolicyDistrict : IAsyncLifetime
         Oracle = await PolicyOracle.ReadAsync(_superuser, Day);
         var targets = await ReadTargetsAsync();
 
-        Api = await Api.StartAsync(_database, new Dictionary<string, string?>(Api.Unlimited) { ["Files:Folder"] = _files.Path });
+        Api = await Api.StartAsync(_database, new Dictionary<string, string?>(Api.Unlimited.Concat(_oidc.Configuration)) { ["Files:Folder"] = _files.Path });
         _client.BaseAddress = Api.Address;
         var store = Api.Services.GetRequiredService<PhotoStore>();
         foreach (var photo in targets.Where(t => t.Kind is TargetKind.Photo or TargetKind.Face)) await store.WriteAsync(photo.Id, "a picture"u8.ToArray(), default);
@@ -124,6 +127,7 @@ public sealed class PolicyDistrict : IAsyncLifetime
     {
         _client.Dispose();
         await Api.DisposeAsync();
+        _oidc.Dispose();
         await _superuser.DisposeAsync();
         await _database.DisposeAsync();
         _files.Dispose();
@@ -167,6 +171,13 @@ public sealed class PolicyDistrict : IAsyncLifetime
         if (cell.Request.TakesRevision)
             request.Headers.TryAddWithoutValidation("If-Match", $"\"{await _database.ScalarAsync<int>($"select revision from {(cell.Target.Kind == TargetKind.Branch ? "grid_nodes" : "households")} where id = $1", cell.Target.Id)}\"");
         if (cell.Request.Body is { } body) request.Content = JsonContent.Create(await body(cell));
+        if (cell.Request.FromProvider is { } come)
+        {
+            var (brought, cookie) = await come(cell);
+            request.Content = JsonContent.Create(brought);
+            request.Headers.Add("Cookie", cookie);
+        }
+
         return request;
     }
 
@@ -316,11 +327,11 @@ public sealed class PolicyDistrict : IAsyncLifetime
         return new { proof, code = StaffFactors.FirstCode(proof, Api.Noon) };
     }
 
-    internal async Task<string> NewStaffInvitationAsync()
+    internal async Task<string> NewStaffInvitationAsync(Guid? account = null)
     {
         var invitation = Guid.CreateVersion7().ToString();
         await using var db = OwnerContext.Create(_superuser);
-        db.Add(new StaffInvitation { Id = Guid.CreateVersion7(), Hash = Tokens.Hash(invitation), AccountId = WhoSignsIn, IssuedAt = Api.Noon, ExpiresAt = Api.Noon.AddDays(7) });
+        db.Add(new StaffInvitation { Id = Guid.CreateVersion7(), Hash = Tokens.Hash(invitation), AccountId = account ?? WhoSignsIn, IssuedAt = Api.Noon, ExpiresAt = Api.Noon.AddDays(7) });
         await db.SaveChangesAsync();
         return invitation;
     }
@@ -329,6 +340,23 @@ public sealed class PolicyDistrict : IAsyncLifetime
     {
         var proof = Api.Services.GetRequiredService<SecondFactors>().Begin(WhoSignsIn, "somebody").Proof;
         return new { invitation = await NewStaffInvitationAsync(), proof, password = StaffFactors.Word, code = StaffFactors.FirstCode(proof, Api.Noon) };
+    }
+
+    /// <summary>Who signs in at the identity provider, and binds the same identity again and again.</summary>
+    internal Guid WhoIsBound => _scene.Account("bound to the provider").Id;
+
+    internal async Task<(object Body, string Cookie)> NewOidcSignInAsync()
+    {
+        var browser = await OidcBrowser.SetOutAsync(Api);
+        var (code, state) = _oidc.Authorise(browser.Address, Subject);
+        return (new { code, state }, browser.Cookie);
+    }
+
+    internal async Task<(object Body, string Cookie)> NewOidcBindingAsync()
+    {
+        var browser = await OidcBrowser.SetOutAsync(Api);
+        var (code, state) = _oidc.Authorise(browser.Address, Subject);
+        return (new { invitation = await NewStaffInvitationAsync(WhoIsBound), code, state }, browser.Cookie);
     }
 
     private StaffProposal ProposalOf(Guid id, Guid post)
@@ -518,6 +546,7 @@ public sealed class PolicyDistrict : IAsyncLifetime
     {
         foreach (var name in _people) _scene.AtBrowser(name);
         foreach (var name in (string[])["to be staff", "proposer"]) _scene.Known(name);
+        _scene.Add(_oidc.Bound(_scene.Known("bound to the provider").Id, Subject, Vault));
         for (var i = 0; i < 2; i++)
         {
             _accounts.Add(_scene.Known($"looked after {i}").Id);

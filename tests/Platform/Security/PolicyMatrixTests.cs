@@ -314,7 +314,7 @@ public sealed class PolicyMatrixTests(PolicyDistrict district) : IClassFixture<P
         if (entries is not [var entry]) return $"{about} {entries.Count} audit entries";
         var roles = request.SignsIn || request.IsNameless ? [] : district.Oracle.MayBy(caller, request.Operation);
         var due = (request.Operation, Result: expected switch { Verdict.Allowed => "done", Verdict.NotFound => "not_found", _ => "operation_not_allowed" },
-            Account: request.IsNameless ? null : request.SignsIn ? district.WhoSignsIn : caller.Account, Roles: string.Join(',', roles.Order(StringComparer.Ordinal)));
+            Account: request.IsNameless ? null : request.FromProvider is not null ? district.WhoIsBound : request.SignsIn ? district.WhoSignsIn : caller.Account, Roles: string.Join(',', roles.Order(StringComparer.Ordinal)));
         // A screen's entry names the roles of whoever opened it.
         var written = (entry.Operation, entry.Result, entry.Account,
             caller.Kind == SessionKind.WeChat ? string.Join(',', entry.Roles.Split(',').Order(StringComparer.Ordinal)) : due.Roles);

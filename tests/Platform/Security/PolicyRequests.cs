@@ -32,6 +32,9 @@ internal sealed record PolicyRequest(string Operation, TargetKind About)
     /// <summary>It says by itself who signs in, whatever session it comes with.</summary>
     public bool SignsIn { get; init; }
 
+    /// <summary>Who signs in comes from the identity provider, with the cookie of the browser that set out.</summary>
+    public Func<Cell, Task<(object Body, string Cookie)>>? FromProvider { get; init; }
+
     /// <summary>Whoever sends it, it is asked by nobody whom the service knows.</summary>
     public bool IsNameless { get; init; }
 
@@ -51,6 +54,9 @@ internal static class PolicyRequests
     [
         new("signInWithWeChat", TargetKind.Nothing) { Body = With(c => new { code = c.District.NewCode() }), SignsIn = true },
         new("signInWithPassword", TargetKind.Nothing) { Body = c => c.District.NewPasswordSignInAsync(), SignsIn = true, IsAlone = true },
+        new("startOidcSignIn", TargetKind.Nothing) { IsUnaudited = true },
+        new("finishOidcSignIn", TargetKind.Nothing) { FromProvider = c => c.District.NewOidcSignInAsync(), SignsIn = true },
+        new("bindOidcIdentity", TargetKind.Nothing) { FromProvider = c => c.District.NewOidcBindingAsync(), SignsIn = true },
         new("refreshSession", TargetKind.Nothing) { Body = async c => new { refreshToken = await c.District.NewRefreshTokenAsync() }, SignsIn = true },
         new("endSession", TargetKind.Nothing) { SpendsSession = true },
         new("stepUpSession", TargetKind.Nothing) { Body = async c => new { code = await c.District.NewRecoveryCodeAsync(c.Caller.Account) }, IsAlone = true },

@@ -70,6 +70,17 @@ internal sealed class StaffDeviceConfiguration : IEntityTypeConfiguration<StaffD
     }
 }
 
+internal sealed class OidcIdentityConfiguration : IEntityTypeConfiguration<OidcIdentity>
+{
+    public void Configure(EntityTypeBuilder<OidcIdentity> identity)
+    {
+        identity.ToTable("oidc_identities");
+        identity.HasOne<Account>().WithMany().HasForeignKey(i => i.AccountId).OnDelete(DeleteBehavior.Cascade);
+        identity.HasIndex(i => i.SubjectIndex).IsUnique();
+        identity.HasIndex(i => i.AccountId).IsUnique();
+    }
+}
+
 internal sealed class StaffInvitationConfiguration : IEntityTypeConfiguration<StaffInvitation>
 {
     public void Configure(EntityTypeBuilder<StaffInvitation> invitation)

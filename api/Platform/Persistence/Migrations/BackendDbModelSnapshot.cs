@@ -329,6 +329,45 @@ namespace Backend.Platform.Persistence.Migrations
                     b.ToTable("invites", (string)null);
                 });
 
+            modelBuilder.Entity("Backend.Domain.Accounts.OidcIdentity", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<Guid>("AccountId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("account_id");
+
+                    b.Property<DateTimeOffset>("BoundAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("bound_at");
+
+                    b.Property<byte[]>("Subject")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("subject");
+
+                    b.Property<byte[]>("SubjectIndex")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("subject_index");
+
+                    b.HasKey("Id")
+                        .HasName("pk_oidc_identities");
+
+                    b.HasIndex("AccountId")
+                        .IsUnique()
+                        .HasDatabaseName("ix_oidc_identities_account_id");
+
+                    b.HasIndex("SubjectIndex")
+                        .IsUnique()
+                        .HasDatabaseName("ix_oidc_identities_subject_index");
+
+                    b.ToTable("oidc_identities", (string)null);
+                });
+
             modelBuilder.Entity("Backend.Domain.Accounts.Session", b =>
                 {
                     b.Property<Guid>("Id")
@@ -2979,6 +3018,16 @@ namespace Backend.Platform.Persistence.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_invites_residents_resident_id");
+                });
+
+            modelBuilder.Entity("Backend.Domain.Accounts.OidcIdentity", b =>
+                {
+                    b.HasOne("Backend.Domain.Accounts.Account", null)
+                        .WithMany()
+                        .HasForeignKey("AccountId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_oidc_identities_accounts_account_id");
                 });
 
             modelBuilder.Entity("Backend.Domain.Accounts.Session", b =>
