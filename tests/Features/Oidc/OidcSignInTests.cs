@@ -11,7 +11,6 @@ using Backend.Platform.Oidc;
 using Backend.Platform.Security;
 using Backend.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.IdentityModel.Tokens;
 
 namespace Backend.Tests.Features.Oidc;
 
