@@ -39,8 +39,8 @@ internal sealed class AuditExport(WorkerDataSource worker, AuditKeys keys)
         command.Parameters.Add(new NpgsqlParameter("until", ShanghaiDay.At(to.AddDays(1), TimeOnly.MinValue)));
         await using var rows = await command.ExecuteReaderAsync(cancellation);
         await rows.ReadAsync(cancellation);
-        Guid[] ends = [.. from column in (int[])[3, 4] where !rows.IsDBNull(column) select rows.GetGuid(column)];
-        return new(rows.GetInt64(0), rows.IsDBNull(1) ? null : rows.GetFieldValue<byte[]>(1), rows.GetInt64(2), ends);
+        Guid? Id(int column) => rows.IsDBNull(column) ? null : rows.GetGuid(column);
+        return new(rows.GetInt64(0), rows.IsDBNull(1) ? null : rows.GetFieldValue<byte[]>(1), rows.GetInt64(2), [.. ((Guid?[])[Id(3), Id(4)]).OfType<Guid>().Distinct()]);
     }
 
     public async Task WriteAsync(Stream file, AuditFileHeader header, long last, CancellationToken cancellation)
