@@ -7,7 +7,6 @@ using Backend.Platform.OpenApi;
 using Backend.Platform.Persistence;
 using Backend.Platform.Security;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Npgsql;
 using NpgsqlTypes;
 
 namespace Backend.Features.Readings;
