@@ -51,14 +51,14 @@ internal static class AuditFile
 internal sealed record AuditFileHeader(int Format, DateOnly From, DateOnly To, DateTimeOffset ExportedAt, Guid ExportedBy, long FormerSeal, byte[]? FormerMac, byte[]? Mac = null)
 {
     [JsonPropertyOrder(-1)]
-    public string Line => "header";
+    public string Line { get; } = "header";
 }
 
 /// <summary>A seal; its entries follow it.</summary>
 internal sealed record AuditFileSeal(long Number, DateTimeOffset? SealedAt, string? Snapshot, long Entries, byte[] Hash, byte[] Record, byte[] Mac)
 {
     [JsonPropertyOrder(-1)]
-    public string Line => "seal";
+    public string Line { get; } = "seal";
 
     public static AuditFileSeal Of(byte[] record, byte[] mac)
     {
@@ -73,7 +73,7 @@ internal sealed record AuditFileEntry(
     string? Address, string? TraceId, Guid? WriterId, long? WriterNumber, byte[] Record)
 {
     [JsonPropertyOrder(-1)]
-    public string Line => "entry";
+    public string Line { get; } = "entry";
 
     public static AuditFileEntry Of(byte[] record)
     {
@@ -93,7 +93,7 @@ internal sealed record AuditFileEntry(
 internal sealed record AuditFileFooter(long Seals, long Entries, byte[] Hash, byte[]? Mac = null)
 {
     [JsonPropertyOrder(-1)]
-    public string Line => "footer";
+    public string Line { get; } = "footer";
 }
 
 /// <summary>Writes the lines of a file into memory, from where they are taken piece by piece.</summary>
