@@ -24,11 +24,16 @@ public sealed class CursorTests(MigratedDatabase fixture) : IClassFixture<Migrat
             // Nobody signs in while it is read: each reading is an entry too.
             ["listAuditEntries"] = ("审计", "审计二", "/api/v1/audit-entries?operation=signInWithWeChat&", ["/api/v1/audit-entries?operation=listHouseholds&"]),
             ["listReadings"] = ("居民", null, "/api/v1/me/readings?", []),
+            ["listEmergencyAccesses"] = ("员工", "社区", "/api/v1/emergency-accesses?", []),
             ["listHouseholds"] = ("员工", "社区", "/api/v1/households?", [$"/api/v1/households?nodeId={Node("s.c.a.b.f1")}&", "/api/v1/households?tier=green&", $"/api/v1/households?nodeId={Node("s.c")}&tier=green&"]),
             ["listLeaderLoads"] = ("员工", "社区", $"/api/v1/grid-nodes/{Node("s.c")}/leader-loads?", [$"/api/v1/grid-nodes/{Node("s.c.a")}/leader-loads?"]),
             ["listNotices"] = ("员工", "社区", "/api/v1/notices?", []),
         };
-        for (var reading = 0; reading < 3; reading++) await _readers["员工"].GetAsync("/api/v1/households?limit=100").OkAsync();
+        for (var reading = 0; reading < 3; reading++)
+        {
+            await _readers["员工"].GetAsync("/api/v1/households?limit=100").OkAsync();
+            await _readers["员工"].SendAsync(HttpMethod.Post, "/api/v1/emergency-accesses", new { nodeId = Node("s.c"), door = $"none-{reading}", hours = 1, justification = "无人应门" }).OkAsync();
+        }
     }
 
     public async Task DisposeAsync() => await _scene.DisposeAsync();

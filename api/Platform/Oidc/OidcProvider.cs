@@ -171,8 +171,9 @@ internal sealed class OidcProvider(HttpClient http, OidcMetadata metadata, IOpti
         RequireExpirationTime = true,
         LifetimeValidator = (notBefore, expires, _, _) =>
         {
+            // The skew is on our side: where a token names no time, the library may ask with the first or the last one there is.
             var now = clock.GetUtcNow().UtcDateTime;
-            return expires is { } end && now < end + Skew && (notBefore is not { } start || now >= start - Skew);
+            return expires is { } end && now - Skew < end && (notBefore is not { } start || now + Skew >= start);
         },
     });
 

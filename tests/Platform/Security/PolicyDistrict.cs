@@ -287,7 +287,7 @@ public sealed class PolicyDistrict : IAsyncLifetime
         return new { bindingTicket, phoneCode };
     }
 
-    private string AddBindingTicket(BackendDb db)
+    private static string AddBindingTicket(BackendDb db)
     {
         var (id, ticket) = (Guid.CreateVersion7(), $"{Guid.CreateVersion7()}");
         db.Add(new BindingTicket

@@ -60,8 +60,7 @@ public sealed class PolicyMatrixTests(PolicyDistrict district) : IClassFixture<P
             select new Cell(district, request, caller, target)).ToList();
         var answers = await AskAsync("AZ02 policy matrix", cells);
         Assert.Empty(district.Operations.Except(answers.Where(a => a.IsAllowed).Select(a => a.Cell.Request.Operation)));
-        // An operation of one role alone is by its nature refused at the door to thirty others.
-        Assert.True(answers.Count(a => a.ReachedAHandler) * 5 >= answers.Count * 2, "Most requests were refused at the door: they prove little.");
+        Assert.True(answers.Count(a => a.ReachedAHandler) * 2 >= answers.Count, "Most requests were refused at the door: they prove little.");
     }
 
     [Fact]
