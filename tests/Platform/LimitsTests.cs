@@ -1,9 +1,11 @@
+using Backend.Platform.Oidc;
 using Backend.Platform.Persistence;
 using Backend.Platform.WeChat;
 using Backend.Tests.Architecture;
 using Backend.Tests.Support;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using Npgsql;
 using Polly.CircuitBreaker;
 using Polly.RateLimiting;
@@ -81,10 +83,29 @@ public sealed class LimitsTests(MigratedDatabase fixture) : IClassFixture<Migrat
     }
 
     [Fact]
+    public async Task RL18_every_call_to_the_identity_provider_has_connect_total_and_idle_limits_a_bound_and_a_breaker()
+    {
+        var services = new ServiceCollection();
+        services.AddLogging();
+        services.AddSingleton(TimeProvider.System);
+        services.AddOidc(new ConfigurationBuilder().Build());
+        await using var provider = services.BuildServiceProvider();
+        Assert.Equal(
+            [typeof(RateLimiterStrategyOptions), typeof(CircuitBreakerStrategyOptions)],
+            provider.GetRequiredService<OidcLimits>().Pipeline.GetPipelineDescriptor().Strategies.Select(s => s.Options!.GetType().IsGenericType ? s.Options.GetType().BaseType! : s.Options.GetType()).ToArray());
+        Assert.InRange(provider.GetRequiredService<IOptions<OidcOptions>>().Value.AnswerLimit, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5));
+        var handler = provider.GetRequiredService<IHttpMessageHandlerFactory>().CreateHandler(nameof(OidcProvider));
+        while (handler is DelegatingHandler outer) handler = outer.InnerHandler!;
+        var sockets = Assert.IsType<SocketsHttpHandler>(handler);
+        Assert.Equal((2.0, 30.0, OidcLimits.Parallel), (sockets.ConnectTimeout.TotalSeconds, sockets.PooledConnectionIdleTimeout.TotalSeconds, sockets.MaxConnectionsPerServer));
+        Assert.Null(sockets.SslOptions.RemoteCertificateValidationCallback);
+    }
+
+    [Fact]
     public void RL18_there_is_no_other_way_out()
     {
         string[] Naming(string word) => [.. DirectionTests.SourceFiles().Where(f => File.ReadAllText(f).Contains(word, StringComparison.Ordinal)).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal)];
-        Assert.Equal(["WeChatRegistration.cs"], Naming("AddHttpClient"));
+        Assert.Equal(["OidcRegistration.cs", "WeChatRegistration.cs"], Naming("AddHttpClient"));
         Assert.Empty(Naming("new HttpClient("));
         Assert.Empty(Naming("new TcpClient("));
         // Data sources are made in one place for the service, and by the operator's commands; the wake-ups and the command that verifies the audit have connections of their own.

@@ -40,7 +40,7 @@ internal abstract record OidcAnswer
 /// the caller's own cancellation leaves here for anything that the provider or the network does. Answers are untrusted input (IN10, IN12): one limit of time over all
 /// that one answer of ours takes, a limit of size, no redirects, and no address but on the configured host. Nothing of a code or a token is logged (PD05).
 /// </summary>
-internal sealed class OidcProvider(HttpClient http, OidcMetadata metadata, IOptions<OidcOptions> options, TimeProvider clock, ILogger<OidcProvider> log) : IDocumentRetriever
+internal sealed class OidcProvider(HttpClient http, OidcMetadata metadata, OidcLimits limits, IOptions<OidcOptions> options, TimeProvider clock, ILogger<OidcProvider> log) : IDocumentRetriever
 {
     public const int LargestAnswer = 256 * 1024;
 
@@ -185,11 +185,14 @@ internal sealed class OidcProvider(HttpClient http, OidcMetadata metadata, IOpti
     /// <summary>Time here is the machine's own: it bounds waits on a network and is no time of the domain.</summary>
     private async Task<T> WithinLimitAsync<T>(T unavailable, Func<CancellationToken, Task<T>> ask, CancellationToken cancellation)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        limit.CancelAfter(_options.AnswerLimit);
         try
         {
-            return await ask(limit.Token);
+            return await limits.Pipeline.ExecuteAsync(async outer =>
+            {
+                using var limit = CancellationTokenSource.CreateLinkedTokenSource(outer);
+                limit.CancelAfter(_options.AnswerLimit);
+                return await ask(limit.Token);
+            }, cancellation);
         }
         // Whatever the library throws over an answer that is none is the provider's fault, and no other.
         catch (Exception e) when (!cancellation.IsCancellationRequested)

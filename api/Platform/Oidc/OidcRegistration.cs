@@ -10,6 +10,7 @@ internal static class OidcRegistration
         services.AddSingleton<IValidateOptions<OidcOptions>, OidcOptionsCheck>();
         services.AddOptions<OidcOptions>().Bind(configuration.GetSection(OidcOptions.Section)).ValidateOnStart();
         services.AddSingleton<OidcMetadata>();
+        services.AddSingleton<OidcLimits>();
         services.AddSingleton<OidcAttempts>();
         services.AddHttpClient<OidcProvider>(http =>
             {
@@ -23,7 +24,8 @@ internal static class OidcRegistration
                 handler.UseCookies = false;
                 handler.ConnectTimeout = TimeSpan.FromSeconds(2);
                 handler.PooledConnectionLifetime = TimeSpan.FromMinutes(5);
-                handler.MaxConnectionsPerServer = 16;
+                handler.PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30);
+                handler.MaxConnectionsPerServer = OidcLimits.Parallel;
                 handler.MaxResponseHeadersLength = 16; // KB
                 handler.MaxResponseDrainSize = 0;
                 // The egress proxy of a data centre is for the world outside, not for this machine's own.

@@ -366,6 +366,23 @@ public sealed class OidcSignInTests(MigratedDatabase fixture) : IClassFixture<Mi
     }
 
     [Fact]
+    public async Task RL18_a_provider_that_fails_ten_times_is_left_alone_for_a_while()
+    {
+        _api.Clock.Advance(OidcMetadata.Lifetime);
+        _provider.Always(OidcCall.Discovery, "{}", 500);
+        var before = _provider.Calls(OidcCall.Discovery);
+        for (var i = 0; i < 15; i++) await _api.Anonymous().PostAsync("/api/v1/oidc/sign-ins", null).RefusedAsync(503, "oidc_unavailable");
+        Assert.Equal(10, _provider.Calls(OidcCall.Discovery) - before);
+        _provider.Always(OidcCall.Discovery, null);
+        await _api.Anonymous().PostAsync("/api/v1/oidc/sign-ins", null).RefusedAsync(503, "oidc_unavailable");
+        _api.Clock.Advance(OidcLimits.BreakDuration);
+        await ConsoleAsync();
+        // Wrong codes are answers: nobody shuts the way in by guessing.
+        for (var i = 0; i < 15; i++) await SignInAsync(new OidcFault { Claims = c => c["aud"] = "somebody else" }).RefusedAsync(401, Refused);
+        await ConsoleAsync();
+    }
+
+    [Fact]
     public async Task ID07_without_its_settings_there_is_no_such_way_in()
     {
         await using var api = await Api.StartAsync(fixture.Database);
