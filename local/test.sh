@@ -43,6 +43,12 @@ if [ -f artifacts/figures.txt ]; then
   sed 's/^/  /' artifacts/figures.txt
 fi
 
+# Which ones failed, and why, beside the sum: whoever is given the end of a log only shall know.
+{ grep -hA 40 '<UnitTestResult [^>]*outcome="Failed"' "$results"/*.trx || true; } | awk '
+  match($0, / testName="[^"]*"/) && /outcome="Failed"/ { print "失败：" substr($0, RSTART + 11, RLENGTH - 12); told = 0 }
+  /<Message>/ && !told { told = 1; sub(/.*<Message>/, ""); print "  " substr($0, 1, 300) }'
+{ grep -h '^ *✖ ' "$results"/*.log || true; } | sort -u
+
 passed=$(( $(dotnet_count passed) + $(node_count pass) ))
 failed=$(( $(dotnet_count failed) + $(dotnet_count error) + $(dotnet_count timeout) + $(dotnet_count aborted) + $(node_count fail) + $(node_count cancelled) ))
 skipped=$(( $(dotnet_count total) + $(node_count tests) - passed - failed ))
