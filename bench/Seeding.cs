@@ -27,6 +27,9 @@ internal sealed class Seeding(PostgresServer postgres, Secrets secrets, DateOnly
 
     public static string Large(int households) => $"backend_{households}";
 
+    /// <summary>Changes of the wall that no process of the api has seen happen.</summary>
+    public const int History = 240;
+
     public static string StaffOpenId(int number) => DemoCodes.OpenIdOf($"bench-staff-{number}");
 
     public async Task SmallAsync(CancellationToken cancellation)
@@ -42,8 +45,8 @@ internal sealed class Seeding(PostgresServer postgres, Secrets secrets, DateOnly
         await RunAsync(Small, $"""
             insert into tile_changes (root_id, version, household_id, node_id, node_path, door, tier, state, due_day, last_visit_day, removed, at)
                 select root_id, 1 + row_number() over (order by door), household_id, node_id, node_path, door, tier, state, due_day, last_visit_day, false, now()
-                from tiles where node_path <@ '{Community}' order by door limit 40;
-            update wall_roots set version = 41 where node_id = (select id from grid_nodes where path = '{Community}')
+                from tiles where node_path <@ '{Community}' order by door limit {History};
+            update wall_roots set version = {History + 1} where node_id = (select id from grid_nodes where path = '{Community}')
             """, cancellation);
         await FinishAsync(Small, cancellation);
     }

@@ -44,10 +44,7 @@ internal sealed class AnswerReadyWalls(ReadyWalls walls, RightsCache cache, Time
         // One parameter and no other: whatever else stands there is for the long way to judge.
         if (request.Query is not { Count: 1 } query || query["after"] is not [{ } after] || wall.ChangesSince(after) is not { } bytes) return next(context);
         SafeHeaders.Add(context.Response.Headers, environment);
-        context.Response.Headers.CacheControl = "no-store";
-        context.Response.ContentType = ReadyAnswer.JsonType;
-        context.Response.ContentLength = bytes.Length;
-        return context.Response.Body.WriteAsync(bytes, context.RequestAborted).AsTask();
+        return ReadyAnswer.WriteChangesAsync(context, bytes);
     }
 
     private static bool IsWall(HttpRequest request, out Guid node, out string operation)

@@ -45,7 +45,7 @@ internal static class ReadWall
     {
         var grid = await map.ReadAsync(cancellation);
         if (grid.Find(id, me.Current) is not { } place) return Problems.NotFound.Result();
-        var wall = await walls.OfAsync(grid, place, cancellation);
+        var wall = await walls.OfAsync(grid, place, atLeast: null, cancellation);
         repeats.LetIn(http, id, AnswerReadyWalls.Wall, me.Rights);
         return new Bytes(wall);
     }

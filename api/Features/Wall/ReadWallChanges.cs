@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Reflection;
 using Backend.Domain.Tiers;
 using Backend.Platform.Errors;
 using Backend.Platform.OpenApi;
@@ -6,6 +7,7 @@ using Backend.Platform.Persistence;
 using Backend.Platform.Security;
 using Backend.Platform.Walls;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Http.Metadata;
 using Npgsql;
 
 namespace Backend.Features.Wall;
@@ -43,23 +45,27 @@ internal static class ReadWallChanges
         order by version, removed desc, household_id
         """;
 
-    public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
+    public static async Task<Results<Bytes, ProblemHttpResult>> Handle(
         Guid id, [Required(ErrorMessage = "请给出 after")] string after,
-        GridMap map, ReadyWalls walls, WallMemory memory, AppDataSource source, CurrentAccount me, AnswerReadyWalls repeats, HttpContext http, CancellationToken cancellation)
+        GridMap map, ReadyWalls walls, AppDataSource source, CurrentAccount me, AnswerReadyWalls repeats, HttpContext http, CancellationToken cancellation)
     {
         if (WallVersion.Parse(after) is not { } since)
             return Problems.Invalid.Result(new Dictionary<string, string[]> { ["after"] = ["不是版本号"] });
         var grid = await map.ReadAsync(cancellation);
         if (grid.Find(id, me.Current) is not { } place) return Problems.NotFound.Result();
-        // The version may come from another replica, which was ahead of this one.
-        var now = await memory.ReadAsync(grid.RootsOf(place), since.Numbers, cancellation);
-        if (!Reaches(since, now, wall => wall.HistoryFrom)) return Problems.WallHistoryGone.Result();
-        await walls.OfAsync(grid, place, cancellation);
+        var wall = await walls.OfAsync(grid, place, atLeast: since.Numbers, cancellation);
+        if (!Reaches(since, wall.Now, w => w.HistoryFrom)) return Problems.WallHistoryGone.Result();
         repeats.LetIn(http, id, AnswerReadyWalls.Changes, me.Rights);
-        var page = Reaches(since, now, wall => wall.Changes.Start)
-            ? InMemory(place, since, now)
-            : await InHistoryAsync(grid, place, since, now, source, me, cancellation);
-        return TypedResults.Ok(Answer(page, since, now));
+        return new Bytes(await walls.ChangesSinceAsync(
+            wall, after, async () => Answer(await InHistoryAsync(grid, place, since, wall.Now, source, me, cancellation), since, wall.Now), cancellation));
+    }
+
+    public sealed class Bytes(byte[] changes) : IResult, IEndpointMetadataProvider
+    {
+        public Task ExecuteAsync(HttpContext httpContext) => ReadyAnswer.WriteChangesAsync(httpContext, changes);
+
+        public static void PopulateMetadata(MethodInfo method, EndpointBuilder builder) =>
+            builder.Metadata.Add(new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(Response), ["application/json"]));
     }
 
     /// <summary>The changes of a wall that is ready, when memory reaches back to that version; else null, and <see cref="Handle"/> finds out why.</summary>

@@ -31,7 +31,7 @@ internal static class ReadWallLayout
     {
         var grid = await map.ReadAsync(cancellation);
         if (grid.Find(id, me.Current) is not { } place) return Problems.NotFound.Result();
-        var wall = await walls.OfAsync(grid, place, cancellation);
+        var wall = await walls.OfAsync(grid, place, atLeast: null, cancellation);
         if (layoutVersion != wall.LayoutVersion) return Problems.WallHistoryGone.Result();
         http.Response.Headers.CacheControl = "private, max-age=31536000, immutable";
         http.Response.Headers.Vary = "Authorization, Cookie";

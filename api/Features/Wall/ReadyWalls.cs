@@ -17,21 +17,36 @@ namespace Backend.Features.Wall;
 /// The walls of nodes as ready bytes, by node. A wall is made when it is first asked for after a change, once, and serves every viewer until the
 /// next change (docs/adr/010-ready-walls.md). It holds what all viewers of the node may see; who may is decided before.
 /// </summary>
-internal sealed class ReadyWalls(WallMemory memory, IOptions<JsonOptions> json)
+internal sealed class ReadyWalls(WallMemory memory, IOptions<JsonOptions> json) : IDisposable
 {
     private const int MaxNodes = 2_000;
 
     private readonly ConcurrentDictionary<Guid, ReadyWall> _byNode = new();
+    private readonly Turns _history = new();
 
-    public async ValueTask<ReadyWall> OfAsync(GridSnapshot grid, GridPlace place, CancellationToken cancellation)
+    /// <param name="grid">The grid.</param>
+    /// <param name="place">The node in it.</param>
+    /// <param name="atLeast">Versions of its roots that somebody has seen on another replica, which may be ahead of this one; null for none.</param>
+    /// <param name="cancellation">Cancels the waiting.</param>
+    public async ValueTask<ReadyWall> OfAsync(GridSnapshot grid, GridPlace place, IReadOnlyList<long>? atLeast, CancellationToken cancellation)
     {
-        var now = await memory.ReadAsync(grid.RootsOf(place), null, cancellation);
+        var now = await memory.ReadAsync(grid.RootsOf(place), atLeast, cancellation);
         if (_byNode.TryGetValue(place.Id, out var known) && known.IsOf(place, now.Walls)) return known;
         var wall = new ReadyWall(place, now, json.Value.SerializerOptions);
         if (_byNode.Count >= MaxNodes) _byNode.Clear();
         _byNode[place.Id] = wall;
         return wall;
     }
+
+    /// <summary>What changed on a wall since a version. Past memory the first who asks reads the history for all: after a restart that is everybody, since the same version.</summary>
+    /// <param name="wall">The wall.</param>
+    /// <param name="after">The version.</param>
+    /// <param name="read">Reads the history. Whoever may see the node sees the same rows of it.</param>
+    /// <param name="cancellation">Cancels the waiting.</param>
+    public async ValueTask<byte[]> ChangesSinceAsync(ReadyWall wall, string after, Func<Task<ReadWallChanges.Response>> read, CancellationToken cancellation) =>
+        wall.ChangesSince(after) ?? await _history.TakeAsync(async () => wall.ChangesSince(after) ?? wall.Keep(after, await read()), cancellation);
+
+    public void Dispose() => _history.Dispose();
 
     /// <summary>The wall of a node if it is ready and nothing newer is known. Never any SQL.</summary>
     public ReadyWall? Find(Guid node)
@@ -52,6 +67,7 @@ internal sealed class ReadyWall
     private const int MaxChanges = 64, MaxChangesBytes = 64 * 1024;
 
     private readonly ConcurrentDictionary<string, byte[]> _changes = new(StringComparer.Ordinal);
+    private readonly ConcurrentQueue<string> _asked = new();
     private readonly JsonSerializerOptions _options;
     private readonly Lazy<WallTile[]> _tiles;
     private readonly Lazy<byte[]> _json, _brotli, _compact, _layout;
@@ -97,9 +113,16 @@ internal sealed class ReadyWall
     public byte[]? ChangesSince(string after)
     {
         if (_changes.TryGetValue(after, out var known)) return known;
-        if (ReadWallChanges.Ready(this, after) is not { } changes) return null;
+        return ReadWallChanges.Ready(this, after) is { } changes ? Keep(after, changes) : null;
+    }
+
+    /// <summary>Keeps an answer for who else asks since that version, as long as this is the wall.</summary>
+    public byte[] Keep(string after, ReadWallChanges.Response changes)
+    {
         var bytes = JsonSerializer.SerializeToUtf8Bytes(changes, _options);
-        if (bytes.Length <= MaxChangesBytes && _changes.Count < MaxChanges) _changes[after] = bytes;
+        if (bytes.Length > MaxChangesBytes || !_changes.TryAdd(after, bytes)) return bytes;
+        _asked.Enqueue(after);
+        if (_asked.Count > MaxChanges && _asked.TryDequeue(out var oldest)) _changes.TryRemove(oldest, out _);
         return bytes;
     }
 
@@ -153,7 +176,7 @@ internal sealed class ReadyWall
     }
 }
 
-/// <summary>A ready wall as an answer: 304, compact, brotli or plain, by what the request accepts.</summary>
+/// <summary>A ready wall as an answer: 304, compact, brotli or plain, by what the request accepts; and what changed on it.</summary>
 internal static class ReadyAnswer
 {
     public const string JsonType = "application/json; charset=utf-8";
@@ -186,5 +209,14 @@ internal static class ReadyAnswer
         response.ContentType = compact ? ReadyWall.CompactContentType : JsonType;
         response.ContentLength = bytes.Length;
         return response.Body.WriteAsync(bytes, http.RequestAborted).AsTask();
+    }
+
+    public static Task WriteChangesAsync(HttpContext http, byte[] changes)
+    {
+        var response = http.Response;
+        response.Headers.CacheControl = "no-store";
+        response.ContentType = JsonType;
+        response.ContentLength = changes.Length;
+        return response.Body.WriteAsync(changes, http.RequestAborted).AsTask();
     }
 }

@@ -196,6 +196,27 @@ public sealed class ReadyWallTests(MigratedDatabase fixture) : IClassFixture<Mig
     }
 
     [Fact]
+    public async Task RL08_all_who_ask_after_a_restart_since_one_version_cost_one_reading_of_the_history()
+    {
+        var version = Version(await ReadAsync(_staff, "s.c"));
+        for (var n = 1; n <= 9; n++) await TurnAsync(_api, n, (Tier)((n + 1) % 4));
+        var restarted = await OpenAsync();
+        var callers = new List<SignedIn>();
+        for (var n = 0; n < 12; n++) callers.Add(await restarted.SignInAsync(_scene.OpenIdOf(n % 2 == 0 ? "员" : "街道")));
+        foreach (var caller in callers) await ReadAsync(caller, "s.c");
+
+        using var sql = new SqlCount(fixture.Database);
+        var answers = await Task.WhenAll(callers.Select(c => c.GetAsync($"{Path("s.c")}/changes?after={version}").OkAsync()));
+        Assert.Single(answers.Select(a => a.GetRawText()).Distinct());
+        Assert.Equal(9, answers[0].GetProperty("changed").GetArrayLength());
+        Assert.Single(sql.Commands, c => c.Contains("with ties", StringComparison.Ordinal));
+
+        // The next change makes another wall, and its changes are read anew.
+        await TurnAsync(restarted, 1, Tier.Red);
+        Assert.Equal(10, (await callers[0].GetAsync($"{Path("s.c")}/changes?after={version}").OkAsync()).GetProperty("changed").GetArrayLength());
+    }
+
+    [Fact]
     public async Task RL07_more_than_a_page_comes_in_whole_versions_from_memory_and_from_the_history()
     {
         var version = Version(await ReadAsync(_staff, "s.c"));
