@@ -20,7 +20,7 @@ internal static class BindWithPhone
     public sealed record Request(
         [property: Required(ErrorMessage = "请提供 bindingTicket"), StringLength(100, ErrorMessage = "bindingTicket 过长")] string BindingTicket,
         [property: Required(ErrorMessage = "请提供手机号按钮的 code")]
-        [property: RegularExpression("^[\\x21-\\x7e]{1,128}$", ErrorMessage = "phoneCode 应为 1 到 128 个可见字符", MatchTimeoutInMilliseconds = 100)]
+        [property: RegularExpression(WeChatClient.CodePattern, ErrorMessage = "phoneCode 应为 1 到 128 个可见字符", MatchTimeoutInMilliseconds = 100)]
         string PhoneCode);
 
     public static void Map(RouteGroupBuilder requests) =>

@@ -71,7 +71,7 @@ internal static class AppointLeader
 
         if (who == me.Id) return Problems.AppointmentNotAllowed.Result("不能选任自己，请由上一级选任。");
         // Two who appoint at once: the second waits here, and then sees the first.
-        await db.Database.ExecuteSqlAsync($"select pg_advisory_xact_lock(hashtextextended({"appointment " + id}, 0))", cancellation);
+        await db.TakeTurnAsync($"appointment {id}", cancellation);
         if (await db.Appointments.AnyAsync(a => a.PostId == id && (to == null || a.FromDay <= to) && (a.ToDay == null || a.ToDay >= from), cancellation))
             return Problems.Conflict.Result("该职务在这段时间已有任职人，请先免去或改选日期。");
 

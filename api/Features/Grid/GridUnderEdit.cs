@@ -14,7 +14,7 @@ internal static class GridUnderEdit
 {
     public static async Task<GridNode?> FindAsync(BackendDb db, Guid id, CancellationToken cancellation)
     {
-        await db.Database.ExecuteSqlAsync($"select pg_advisory_xact_lock(hashtextextended('grid', 0))", cancellation);
+        await db.TakeTurnAsync("grid", cancellation);
         return await WithinReachAsync(db, id, cancellation);
     }
 

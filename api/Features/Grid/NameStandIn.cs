@@ -59,7 +59,7 @@ internal static class NameStandIn
             return Problems.Invalid.Result(new Dictionary<string, string[]> { ["accountId"] = ["请选择您负责范围内现有的任职人员"] });
         if (held.Contains(id)) return Problems.StandInNotAllowed.Result("她就是该职务的任职人。");
         // Two who name at once: the second waits here, and then sees the first.
-        await db.Database.ExecuteSqlAsync($"select pg_advisory_xact_lock(hashtextextended({"stand-in " + id}, 0))", cancellation);
+        await db.TakeTurnAsync($"stand-in {id}", cancellation);
         if (await db.StandIns.AnyAsync(s => s.PostId == id && s.FromDay <= to && s.ToDay >= from, cancellation))
             return Problems.Conflict.Result("该职务在这段时间已有代理人，请先结束或改选日期。");
 

@@ -22,10 +22,10 @@ internal static class BindOidcIdentity
     public sealed record Request(
         [property: Required(ErrorMessage = "请提供邀请"), StringLength(100, ErrorMessage = "邀请过长")] string Invitation,
         [property: Required(ErrorMessage = "请提供 code")]
-        [property: RegularExpression("^[\\x21-\\x7e]{1,2048}$", ErrorMessage = "code 应为 1 到 2048 个可见字符", MatchTimeoutInMilliseconds = 100)]
+        [property: RegularExpression(OidcProvider.CodePattern, ErrorMessage = "code 应为 1 到 2048 个可见字符", MatchTimeoutInMilliseconds = 100)]
         string Code,
         [property: Required(ErrorMessage = "请提供 state")]
-        [property: RegularExpression("^[0-9A-Za-z_-]{64}$", ErrorMessage = "state 应为返回地址中的 64 个字符", MatchTimeoutInMilliseconds = 100)]
+        [property: RegularExpression(OidcAttempts.StatePattern, ErrorMessage = "state 应为返回地址中的 64 个字符", MatchTimeoutInMilliseconds = 100)]
         string State);
 
     public static void Map(RouteGroupBuilder oidc) =>

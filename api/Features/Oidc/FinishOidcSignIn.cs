@@ -20,10 +20,10 @@ internal static class FinishOidcSignIn
     /// <param name="State">From the same address.</param>
     public sealed record Request(
         [property: Required(ErrorMessage = "请提供 code")]
-        [property: RegularExpression("^[\\x21-\\x7e]{1,2048}$", ErrorMessage = "code 应为 1 到 2048 个可见字符", MatchTimeoutInMilliseconds = 100)]
+        [property: RegularExpression(OidcProvider.CodePattern, ErrorMessage = "code 应为 1 到 2048 个可见字符", MatchTimeoutInMilliseconds = 100)]
         string Code,
         [property: Required(ErrorMessage = "请提供 state")]
-        [property: RegularExpression("^[0-9A-Za-z_-]{64}$", ErrorMessage = "state 应为返回地址中的 64 个字符", MatchTimeoutInMilliseconds = 100)]
+        [property: RegularExpression(OidcAttempts.StatePattern, ErrorMessage = "state 应为返回地址中的 64 个字符", MatchTimeoutInMilliseconds = 100)]
         string State);
 
     /// <param name="AccessToken">Bearer token for the <c>Authorization</c> header, 15 minutes.</param>

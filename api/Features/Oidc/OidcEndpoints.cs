@@ -45,10 +45,4 @@ internal static class OidcEndpoints
             _ => (null, Problems.OidcUnavailable.Result("请重新开始登录。")),
         };
     }
-
-    internal static async Task<ProblemHttpResult> RefuseAsync(this AuditWriter audit, Problem problem, CancellationToken cancellation, string? why = null)
-    {
-        await audit.RefusalAsync(problem.Code, cancellation);
-        return problem.Result(why);
-    }
 }

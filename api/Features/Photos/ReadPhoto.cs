@@ -30,11 +30,7 @@ internal static class ReadPhoto
         Guid id, PhotoLinks links, PhotoStore photos, AppDataSource source, CurrentAccount me, AuditWriter audit, HttpContext http, CancellationToken cancellation,
         string? until = null, string? mac = null)
     {
-        if (!links.Allows(id, me.Id, until, mac))
-        {
-            await audit.RefusalAsync(Problems.NotFound.Code, cancellation);
-            return Problems.NotFound.Result();
-        }
+        if (!links.Allows(id, me.Id, until, mac)) return await audit.RefuseAsync(Problems.NotFound, cancellation);
 
         string? type = null;
         await using (var reader = await ScopedCommands.ReadAsync(source, me.Current,

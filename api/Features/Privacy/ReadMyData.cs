@@ -38,11 +38,7 @@ internal static class ReadMyData
         var speaksFor = await db.SpeaksForAsync(cancellation);
         await db.RollbackAsync(cancellation);
         var about = residentId is null ? speaksFor.FirstOrDefault(s => !s.IsWard) : speaksFor.FirstOrDefault(s => s.ResidentId == residentId);
-        if (residentId is not null && about is null)
-        {
-            await audit.RefusalAsync(Problems.NotFound.Code, cancellation);
-            return Problems.NotFound.Result();
-        }
+        if (residentId is not null && about is null) return await audit.RefuseAsync(Problems.NotFound, cancellation);
 
         Guid[] targets = about is null ? [] : [about.ResidentId];
         await using var reader = await ScopedCommands.ReadAsync(source, me.Current,

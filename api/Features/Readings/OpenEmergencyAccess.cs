@@ -1,5 +1,4 @@
 using System.ComponentModel.DataAnnotations;
-using System.Globalization;
 using Backend.Domain.Messages;
 using Backend.Domain.Privacy;
 using Backend.Platform;
@@ -53,15 +52,11 @@ internal static class OpenEmergencyAccess
         Request request, BackendDb db, CurrentAccount me, Vault vault, AuditWriter audit, HttpContext http, CancellationToken cancellation)
     {
         // One account's accesses wait for each other, on whatever replica: each counts those before it.
-        await db.Database.ExecuteSqlAsync($"select pg_advisory_xact_lock(hashtextextended({"emergency " + me.Id}, 0))", cancellation);
+        await db.TakeTurnAsync($"emergency {me.Id}", cancellation);
         var tomorrow = ShanghaiDay.At(ShanghaiDay.Of(db.Now).AddDays(1), TimeOnly.MinValue);
         var today = tomorrow.AddDays(-1);
         var opened = await db.EmergencyAccesses.CountAsync(a => a.AccountId == me.Id && a.OpenedAt >= today, cancellation);
-        if (opened >= MostInADay)
-        {
-            http.Response.Headers.RetryAfter = ((int)Math.Ceiling((tomorrow - db.Now).TotalSeconds)).ToString(CultureInfo.InvariantCulture);
-            return Problems.TooManyRequests.Result("今天的紧急查看次数已用完，请明天再试。");
-        }
+        if (opened >= MostInADay) return http.Later(tomorrow - db.Now, why: "今天的紧急查看次数已用完，请明天再试。");
 
         var (id, endsAt) = (Guid.CreateVersion7(db.Now), db.Now.AddHours(request.Hours!.Value));
         var justification = vault.Seal(SealedFields.EmergencyJustification, id, request.Justification);

@@ -1,5 +1,4 @@
 using System.ComponentModel.DataAnnotations;
-using System.Globalization;
 using Backend.Domain.Privacy;
 using Backend.Platform;
 using Backend.Platform.Audit;
@@ -53,16 +52,12 @@ internal static class RevealPhone
         if (await db.LacksContactConsentAsync(vault, residentId, cancellation)) return Problems.NoPhone.Result();
 
         // One account's reveals wait for each other, on whatever replica: each counts those before it.
-        await db.Database.ExecuteSqlAsync($"select pg_advisory_xact_lock(hashtextextended({"reveal " + me.Id}, 0))", cancellation);
+        await db.TakeTurnAsync($"reveal {me.Id}", cancellation);
         var tomorrow = ShanghaiDay.At(ShanghaiDay.Of(db.Now).AddDays(1), TimeOnly.MinValue);
         var (today, hour) = (tomorrow.AddDays(-1), db.Now.AddHours(-1));
         var shown = await db.Reveals.Where(r => r.AccountId == me.Id && r.RevealedAt > (today < hour ? today : hour)).Select(r => r.RevealedAt).ToListAsync(cancellation);
         var inADay = shown.Count(at => at >= today);
-        if (inADay >= MostInADay)
-        {
-            http.Response.Headers.RetryAfter = ((int)Math.Ceiling((tomorrow - db.Now).TotalSeconds)).ToString(CultureInfo.InvariantCulture);
-            return Problems.RevealsUsedUp.Result();
-        }
+        if (inADay >= MostInADay) return http.Later(tomorrow - db.Now, Problems.RevealsUsedUp);
 
         if (shown.Count(at => at > hour) + 1 == AlarmedInAnHour) log.OperatorAlarm("reveal_rate", me.Id);
         var reveal = Guid.CreateVersion7(db.Now);

@@ -40,7 +40,7 @@ internal static class ChangePassword
         if (before is null || userName is null) return Problems.CodeWrong.Result("该账号没有后台登录。");
         if (Passwords.Weakness(request.NewPassword, userName) is { } weakness) return Problems.PasswordWeak.Result(weakness);
         var (matches, hash) = (await passwords.MatchAsync(before.Password, request.Password, cancellation), await passwords.HashAsync(request.NewPassword, cancellation));
-        if (matches is null || hash is null) return http.Later(TimeSpan.FromSeconds(2));
+        if (matches is null || hash is null) return http.Later(Passwords.Busy);
         if (matches == false) return Problems.CodeWrong.Result("现在的密码不对。");
         var credential = (await db.LockCredentialAsync(me.Id, cancellation))!;
         (credential.Password, credential.ChangedAt) = (hash, db.Now);

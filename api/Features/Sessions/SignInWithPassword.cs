@@ -52,9 +52,9 @@ internal static class SignInWithPassword
         var device = request.DeviceToken ?? Tokens.Random();
         var found = await StaffSignIn.FindAsync(source, request.UserName, Tokens.Hash(device), cancellation);
         if (found is not null) me.Become(found.AccountId);
-        if (await limits.CountTryAsync($"sign-in {request.UserName} {found?.DeviceId}", cancellation) is { } wait) return await LaterAsync(wait);
+        if (await limits.CountTryAsync($"sign-in {request.UserName} {found?.DeviceId}", cancellation) is { } wait) return await audit.LaterAsync(http, wait, cancellation);
         // No connection is held over it.
-        if (await passwords.MatchAsync(found?.Password ?? Passwords.Nobody, request.Password, cancellation) is not { } knows) return await LaterAsync(TimeSpan.FromSeconds(2));
+        if (await passwords.MatchAsync(found?.Password ?? Passwords.Nobody, request.Password, cancellation) is not { } knows) return await audit.LaterAsync(http, Passwords.Busy, cancellation);
 
         await db.BeginAsync(cancellation);
         var credential = await db.LockCredentialAsync(found?.AccountId ?? Guid.Empty, cancellation);
@@ -63,8 +63,7 @@ internal static class SignInWithPassword
         if (!knows || !has || credential!.Password != found!.Password)
         {
             await db.RollbackAsync(cancellation);
-            await audit.RefusalAsync(Problems.SignInRefused.Code, cancellation);
-            return Problems.SignInRefused.Result();
+            return await audit.RefuseAsync(Problems.SignInRefused, cancellation);
         }
 
         var (session, refresh) = db.OpenConsole(found.AccountId, shownAt: db.Now);
@@ -78,11 +77,5 @@ internal static class SignInWithPassword
         audit.Add(AuditWriter.Done, session);
         await db.CommitAsync(cancellation);
         return TypedResults.Ok(new Response(tokens.Access(found.AccountId, session), refresh, (int)Tokens.AccessLifetime.TotalSeconds, device, credential.RecoveryCodes.Length));
-
-        async Task<ProblemHttpResult> LaterAsync(TimeSpan wait)
-        {
-            await audit.RefusalAsync(Problems.TooManyRequests.Code, cancellation);
-            return http.Later(wait);
-        }
     }
 }

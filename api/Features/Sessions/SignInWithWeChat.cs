@@ -21,7 +21,7 @@ internal static class SignInWithWeChat
 
     public sealed record Request(
         [property: Required(ErrorMessage = "请提供 wx.login 的 code")]
-        [property: RegularExpression("^[\\x21-\\x7e]{1,128}$", ErrorMessage = "code 应为 1 到 128 个可见字符", MatchTimeoutInMilliseconds = 100)]
+        [property: RegularExpression(WeChatClient.CodePattern, ErrorMessage = "code 应为 1 到 128 个可见字符", MatchTimeoutInMilliseconds = 100)]
         string Code);
 
     public static void Map(RouteGroupBuilder sessions) =>
@@ -69,7 +69,7 @@ internal static class SignInWithWeChat
     {
         var indexes = vault.BlindIndexes(SealedFields.OpenId, openId);
         var (account, wait) = await limits.FindAccountAsync(indexes, cancellation);
-        if (wait is { } later) return await LaterAsync(later, audit, http, cancellation);
+        if (wait is { } later) return await audit.LaterAsync(http, later, cancellation);
         var token = Tokens.Random();
         if (account is not { } id)
         {
@@ -105,11 +105,5 @@ internal static class SignInWithWeChat
 
     /// <summary>A sign-in that found nobody counts for its address (RL17). One that found somebody does not: whoever uses that count up locks out nobody behind the same address.</summary>
     private static async Task<ProblemHttpResult?> NobodyAsync(SharedLimits limits, CurrentAccount me, AuditWriter audit, HttpContext http, CancellationToken cancellation) =>
-        await limits.CountAsync(me.Operation, http, me, LimitedBy.Address, null, cancellation) is { } wait ? await LaterAsync(wait, audit, http, cancellation) : null;
-
-    private static async Task<ProblemHttpResult> LaterAsync(TimeSpan wait, AuditWriter audit, HttpContext http, CancellationToken cancellation)
-    {
-        await audit.RefusalAsync(Problems.TooManyRequests.Code, cancellation);
-        return http.Later(wait);
-    }
+        await limits.CountAsync(me.Operation, http, me, LimitedBy.Address, null, cancellation) is { } wait ? await audit.LaterAsync(http, wait, cancellation) : null;
 }

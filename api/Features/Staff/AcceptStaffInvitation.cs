@@ -44,26 +44,22 @@ internal static class AcceptStaffInvitation
         Request request, BackendDb db, AppDataSource source, CurrentAccount me, Passwords passwords, SecondFactors factors, AuditWriter audit, HttpContext http, CancellationToken cancellation)
     {
         var invitation = Tokens.Hash(request.Invitation);
-        if (await StaffSignIn.FindInvitedAsync(source, invitation, db.Now, cancellation) is not { } account) return await RefuseAsync(Problems.InviteInvalid, "请联系安全管理员重新邀请。");
+        if (await StaffSignIn.FindInvitedAsync(source, invitation, db.Now, cancellation) is not { } account) return await audit.RefuseAsync(Problems.InviteInvalid, cancellation, "请联系安全管理员重新邀请。");
         me.Become(account);
         await db.BeginAsync(cancellation);
         var userName = await db.Accounts.Where(a => a.Id == account).Select(a => a.UserName!).SingleAsync(cancellation);
         await db.RollbackAsync(cancellation);
-        if (Passwords.Weakness(request.Password, userName) is { } weakness) return await RefuseAsync(Problems.PasswordWeak, weakness);
+        if (Passwords.Weakness(request.Password, userName) is { } weakness) return await audit.RefuseAsync(Problems.PasswordWeak, cancellation, weakness);
         var fresh = Guid.CreateVersion7(db.Now);
-        if (factors.Finish(account, fresh, request.Proof, request.Code) is not { } set) return await RefuseAsync(Problems.CodeWrong, null);
+        if (factors.Finish(account, fresh, request.Proof, request.Code) is not { } set) return await audit.RefuseAsync(Problems.CodeWrong, cancellation);
         // No connection is held over it.
-        if (await passwords.HashAsync(request.Password, cancellation) is not { } password)
-        {
-            http.Response.Headers.RetryAfter = "2";
-            return await RefuseAsync(Problems.TooManyRequests, null);
-        }
+        if (await passwords.HashAsync(request.Password, cancellation) is not { } password) return await audit.LaterAsync(http, Passwords.Busy, cancellation);
 
         await db.BeginAsync(cancellation);
         if (!await db.UseInvitationAsync(account, invitation, cancellation))
         {
             await db.RollbackAsync(cancellation);
-            return await RefuseAsync(Problems.InviteInvalid, "请联系安全管理员重新邀请。");
+            return await audit.RefuseAsync(Problems.InviteInvalid, cancellation, "请联系安全管理员重新邀请。");
         }
 
         db.StaffCredentials.Add(new StaffCredential
@@ -79,11 +75,5 @@ internal static class AcceptStaffInvitation
         audit.Add(AuditWriter.Done, account);
         await db.CommitAsync(cancellation);
         return TypedResults.Ok(new Response(set.Codes));
-
-        async Task<ProblemHttpResult> RefuseAsync(Problem problem, string? why)
-        {
-            await audit.RefusalAsync(problem.Code, cancellation);
-            return problem.Result(why);
-        }
     }
 }

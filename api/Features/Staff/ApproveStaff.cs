@@ -35,7 +35,7 @@ internal static class ApproveStaff
         if (proposal.ToDay < from) return Problems.Conflict.Result("提议的日期已过。");
         if (!await db.Accounts.AnyAsync(a => a.Id == proposal.AccountId && a.DisabledAt == null, cancellation)) return Problems.Conflict.Result("该账号已停用。");
         // One administration at a time a person, whichever posts they hang on.
-        await db.Database.ExecuteSqlAsync($"select pg_advisory_xact_lock(hashtextextended({"holder " + proposal.AccountId}, 0))", cancellation);
+        await db.TakeTurnAsync($"holder {proposal.AccountId}", cancellation);
         var post = await db.Posts.AsNoTracking().SingleAsync(p => p.Id == proposal.PostId, cancellation);
         if (await db.HindranceAsync(post, proposal.AccountId, from, proposal.ToDay, cancellation) is { } hindrance) return hindrance;
 

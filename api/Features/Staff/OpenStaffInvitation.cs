@@ -30,11 +30,7 @@ internal static class OpenStaffInvitation
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
         Request request, BackendDb db, AppDataSource source, CurrentAccount me, SecondFactors factors, AuditWriter audit, CancellationToken cancellation)
     {
-        if (await StaffSignIn.FindInvitedAsync(source, Tokens.Hash(request.Invitation), db.Now, cancellation) is not { } account)
-        {
-            await audit.RefusalAsync(Problems.InviteInvalid.Code, cancellation);
-            return Problems.InviteInvalid.Result("请联系安全管理员重新邀请。");
-        }
+        if (await StaffSignIn.FindInvitedAsync(source, Tokens.Hash(request.Invitation), db.Now, cancellation) is not { } account) return await audit.RefuseAsync(Problems.InviteInvalid, cancellation, "请联系安全管理员重新邀请。");
 
         me.Become(account);
         await db.BeginAsync(cancellation);

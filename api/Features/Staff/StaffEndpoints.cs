@@ -46,7 +46,7 @@ internal static class StaffEndpoints
     }
 
     internal static Task LockPostAsync(this BackendDb db, Guid post, CancellationToken cancellation) =>
-        db.Database.ExecuteSqlAsync($"select pg_advisory_xact_lock(hashtextextended({"appointment " + post}, 0))", cancellation);
+        db.TakeTurnAsync($"appointment {post}", cancellation);
 
     /// <summary>Why somebody cannot hold a post from a day to a day; null when she can.</summary>
     internal static async Task<ProblemHttpResult?> HindranceAsync(this BackendDb db, Post post, Guid account, DateOnly from, DateOnly? to, CancellationToken cancellation)

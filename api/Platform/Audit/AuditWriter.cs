@@ -1,6 +1,8 @@
 using System.Diagnostics;
+using Backend.Platform.Errors;
 using Backend.Platform.Persistence;
 using Backend.Platform.Security;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -59,6 +61,14 @@ internal sealed class AuditWriter(CurrentAccount me, BackendDb db, AppDataSource
     {
         var entry = Entry(code, RouteIds());
         await using var reader = await ScopedCommands.ReadAsync(source, me.Current, [Insert(entry)], cancellation);
+    }
+
+    /// <summary>The answer of a call that is refused outside any transaction, with its entry.</summary>
+    /// <param name="why">Advice for the person who reads it, in Chinese.</param>
+    public async Task<ProblemHttpResult> RefuseAsync(Problem problem, CancellationToken cancellation, string? why = null)
+    {
+        await RefusalAsync(problem.Code, cancellation);
+        return problem.Result(why);
     }
 
     private static NpgsqlBatchCommand Insert(

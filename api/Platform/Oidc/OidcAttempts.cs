@@ -30,6 +30,9 @@ internal sealed record OidcAttempt(string Browser, string State, DateTimeOffset 
 /// </summary>
 internal sealed class OidcAttempts(TokenOptions options, SharedLimits limits, TimeProvider clock)
 {
+    /// <summary>48 bytes in base64url.</summary>
+    public const string StatePattern = "^[0-9A-Za-z_-]{64}$";
+
     public static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);
 
     private const int RandomLength = 24, MacLength = 16, Length = sizeof(long) + RandomLength + MacLength;

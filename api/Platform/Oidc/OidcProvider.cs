@@ -42,6 +42,9 @@ internal abstract record OidcAnswer
 /// </summary>
 internal sealed class OidcProvider(HttpClient http, OidcMetadata metadata, OidcLimits limits, IOptions<OidcOptions> options, TimeProvider clock, ILogger<OidcProvider> log) : IDocumentRetriever
 {
+    /// <summary>The code that it sends back with a browser.</summary>
+    public const string CodePattern = @"^[\x21-\x7e]{1,2048}$";
+
     public const int LargestAnswer = 256 * 1024;
 
     private const int LongestSubject = 255;

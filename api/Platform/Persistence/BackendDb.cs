@@ -117,6 +117,11 @@ internal sealed class BackendDb : DbContext
         await ScopedCommands.SetScopeAsync(this, Scope, cancellation);
     }
 
+    /// <summary>Of those who do the same thing at once, on whatever replica, each waits here for the transaction of the one before, and then sees what it has done.</summary>
+    /// <param name="what">The thing and whose it is.</param>
+    public Task TakeTurnAsync(string what, CancellationToken cancellation) =>
+        Database.ExecuteSqlAsync($"select pg_advisory_xact_lock(hashtextextended({what}, 0))", cancellation);
+
     /// <summary>Saves everything of the use case and commits it as one.</summary>
     public async Task CommitAsync(CancellationToken cancellation)
     {

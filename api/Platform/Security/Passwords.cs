@@ -11,6 +11,9 @@ internal sealed class Passwords : IDisposable
 {
     public const int Shortest = 12, Longest = 128;
 
+    /// <summary>When to come again when too many wait for a turn.</summary>
+    public static readonly TimeSpan Busy = TimeSpan.FromSeconds(2);
+
     private const int Rounds = 210_000, SaltLength = 16, HashLength = 32, MostWaiting = 32;
     private const string Kind = "pbkdf2-sha512";
 

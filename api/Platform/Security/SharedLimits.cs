@@ -127,14 +127,20 @@ internal static class SharedLimitExtensions
             var (http, cancellation) = (context.HttpContext, context.HttpContext.RequestAborted);
             var me = http.RequestServices.GetRequiredService<CurrentAccount>();
             if (await http.RequestServices.GetRequiredService<SharedLimits>().CountAsync(me.Operation, http, me, by, device?.Invoke(context), cancellation) is not { } wait) return await next(context);
-            await http.RequestServices.GetRequiredService<AuditWriter>().RefusalAsync(Problems.TooManyRequests.Code, cancellation);
-            return http.Later(wait);
+            return await http.RequestServices.GetRequiredService<AuditWriter>().LaterAsync(http, wait, cancellation);
         });
 
     /// <summary>429, and when to come again.</summary>
-    public static ProblemHttpResult Later(this HttpContext http, TimeSpan wait)
+    public static ProblemHttpResult Later(this HttpContext http, TimeSpan wait, Problem? problem = null, string? why = null)
     {
         http.Response.Headers.RetryAfter = Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture);
-        return Problems.TooManyRequests.Result();
+        return (problem ?? Problems.TooManyRequests).Result(why);
+    }
+
+    /// <summary>The same of a call outside any transaction, with its entry.</summary>
+    public static async Task<ProblemHttpResult> LaterAsync(this AuditWriter audit, HttpContext http, TimeSpan wait, CancellationToken cancellation)
+    {
+        await audit.RefusalAsync(Problems.TooManyRequests.Code, cancellation);
+        return http.Later(wait);
     }
 }

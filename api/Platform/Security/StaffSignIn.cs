@@ -63,7 +63,7 @@ internal static class StaffSignIn
 
     /// <summary>Of a sign-in and a change of what it goes by, at once, the second sees what the first has done.</summary>
     public static Task LockSignInAsync(this BackendDb db, Guid account, CancellationToken cancellation) =>
-        db.Database.ExecuteSqlAsync($"select pg_advisory_xact_lock(hashtextextended({"sign-in " + account}, 0))", cancellation);
+        db.TakeTurnAsync($"sign-in {account}", cancellation);
 
     /// <summary>
     /// Uses an invitation up; of two at once one does. Former factors, if she had any, end, and so does her binding to the provider and what was opened with either: this is

@@ -20,6 +20,9 @@ namespace Backend.Platform.WeChat;
 /// </summary>
 internal sealed class WeChatClient(HttpClient http, CallLimits limits, AccessTokens tokens, IOptions<WeChatOptions> options, TimeProvider clock, ILogger<WeChatClient> logger)
 {
+    /// <summary>A code of <c>wx.login</c> or of the phone number button. The documentation states no shape.</summary>
+    public const string CodePattern = @"^[\x21-\x7e]{1,128}$";
+
     /// <summary>No message takes longer than this, token and repeats included. A sender's lease on a recipient must last longer.</summary>
     public static readonly TimeSpan LongestSend = TimeSpan.FromSeconds(30);
 
