@@ -21,12 +21,11 @@ internal sealed class Guards : Row
         if (warmUp) return [];
         var (district, turn) = (stage.Small, stage.Options.Turn);
         var leaders = await LeaderCommands.OfAsync(stage, district, cancellation);
-        var history = GuardedRead.Of(
-            ScopedCommands.ReadScope(new Scope(district.Staff[0].Account, [Seeding.Community], [])),
-            [new NpgsqlBatchCommand(WallChanges.Select)
-            {
-                Parameters = { new NpgsqlParameter("root", NpgsqlDbType.Uuid) { Value = district.Community }, new NpgsqlParameter("after", NpgsqlDbType.Bigint) { Value = 1L } },
-            }]);
+        var changes = new NpgsqlBatchCommand(WallChanges.Select)
+        {
+            Parameters = { new NpgsqlParameter("root", NpgsqlDbType.Uuid) { Value = district.Community }, new NpgsqlParameter("after", NpgsqlDbType.Bigint) { Value = 1L } },
+        };
+        var history = new GuardedRead([ScopedCommands.ReadScope(new Scope(district.Staff[0].Account, [Seeding.Community], [])), changes], [changes]);
         return
         [
             await OfAsync("guards of a leader's households", "list", leaders.List, leaders.ScriptAsync, 0.55),

@@ -85,10 +85,9 @@ internal static class ExplainReach
         var grid = await map.ReadAsync(cancellation);
         await using var reader = await ScopedCommands.ReadAsync(source, me.Current,
         [
-            ScopedCommands.Command("select from households where id = @id", new NpgsqlParameter("id", id)),
+            audit.FoundCommand(id, foundBy: "select id from households where id = @id"),
             ScopedCommands.Command(Grounds, new NpgsqlParameter("id", id), new NpgsqlParameter("account", me.Id), new NpgsqlParameter("day", clock.Today()),
                 new NpgsqlParameter("roles", NpgsqlDbType.Array | NpgsqlDbType.Text) { Value = me.Roles.Select(r => SnakeCase.Of(r)).ToArray() }),
-            audit.ReadCommand([id], foundIn: "households"),
         ], cancellation);
         var rows = reader.Rows;
         if (!await rows.ReadAsync(cancellation)) return Problems.NotFound.Result();

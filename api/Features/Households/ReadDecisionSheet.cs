@@ -62,8 +62,7 @@ internal static class ReadDecisionSheet
         CancellationToken cancellation)
     {
         var reference = await references.ReadAsync(clock.Today(), cancellation);
-        await using var reader = await ScopedCommands.ReadAsync(source, me.Current,
-            [HouseholdRow.Command(id), audit.ReadCommand([id], foundIn: "households")], cancellation);
+        await using var reader = await ScopedCommands.ReadAsync(source, me.Current, [audit.FoundCommand(id, foundBy: HouseholdRow.Sql)], cancellation);
         if (await HouseholdRow.ReadAsync(reader.Rows, cancellation) is not { } household) return Problems.NotFound.Result();
 
         var view = fields.Of(me.RolesOver(id, household.NodePath));

@@ -77,30 +77,30 @@ internal static class ReadHousehold
 
     private const string BirthDate = "birth_date", Income = "net_income_per_capita";
 
-    private const string People = """
+    private const string People = $"""
         select r.id, r.name, m.is_head, r.phone, r.id_number, r.photo_id,
             case when r.phone is not null or r.photo_id is not null then array(
                 select distinct on (c.purpose) case when c.withdrawn then '' else c.purpose end from consents c
                 where c.resident_id = r.id and c.purpose in ('child_photo', 'child_contact') order by c.purpose, c.at desc, c.id desc) end
         from memberships m join residents r on r.id = m.resident_id
-        where m.household_id = @id and m.to_day is null order by m.is_head desc, r.id
+        where m.household_id = {ScopedCommands.Target} and m.to_day is null order by m.is_head desc, r.id
         """;
 
-    private const string Visits = """
+    private const string Visits = $"""
         select v.visited_at, v.kind, a.name, v.counted from visits v left join accounts a on a.id = v.visitor_account_id
-        where v.household_id = @id order by v.visited_at desc limit 5
+        where v.household_id = {ScopedCommands.Target} order by v.visited_at desc limit 5
         """;
 
-    private const string Measures = """
+    private const string Measures = $"""
         select m.kind, m.opened_on, a.name from measures m left join accounts a on a.id = m.responsible_account_id
-        where m.household_id = @id and m.finished_on is null order by m.opened_on
+        where m.household_id = {ScopedCommands.Target} and m.finished_on is null order by m.opened_on
         """;
 
     // The nearest leader who holds the post or stands in today: the household's own assignment, then its floors, then node by node upwards. Each
     // source is found by index from the household, so the page costs the same however large the grid is.
-    private const string Leader = """
+    private const string Leader = $"""
         with home as materialized (
-            select h.id, h.node_path, n.parent_id, n.floor_number from households h join grid_nodes n on n.id = h.node_id where h.id = @id),
+            select h.id, h.node_path, n.parent_id, n.floor_number from households h join grid_nodes n on n.id = h.node_id where h.id = {ScopedCommands.Target}),
         candidates as (
             select s.post_id, 1000 as nearness from assignments s where s.household_id = (select id from home)
             union all
@@ -175,15 +175,14 @@ internal static class ReadHousehold
             reading.Facts.Unknowns.Where(u => view.Asks(u.Tag)).Select(u => new UnknownLine(u.Fact, u.Subject, u.SubjectId, u.Tag, reference.Catalogue.Find(u.Tag)?.Name ?? u.Tag)).ToList()));
     }
 
-    /// <summary>All that the page reads, and its audit row last: one round trip whatever the household has.</summary>
+    /// <summary>All that the page reads, its audit row with the household's own: one round trip whatever the household has.</summary>
     internal static IReadOnlyList<NpgsqlBatchCommand> Commands(Guid id, DateOnly day, AuditWriter audit) =>
     [
-        HouseholdRow.Command(id),
-        ScopedCommands.Command(People, new NpgsqlParameter("id", id)),
-        ScopedCommands.Command(Visits, new NpgsqlParameter("id", id)),
-        ScopedCommands.Command(Measures, new NpgsqlParameter("id", id)),
-        ScopedCommands.Command(Leader, new NpgsqlParameter("id", id), new NpgsqlParameter("day", day)),
-        audit.ReadCommand([id], foundIn: "households"),
+        audit.FoundCommand(id, foundBy: HouseholdRow.Sql, also: ScopedCommands.KeepTarget),
+        ScopedCommands.Command(People),
+        ScopedCommands.Command(Visits),
+        ScopedCommands.Command(Measures),
+        ScopedCommands.Command(Leader, new NpgsqlParameter("day", day)),
     ];
 
     private static int? AgeOf(FactsSnapshot snapshot, Guid person, DateOnly day)
@@ -207,10 +206,10 @@ internal static class ReadHousehold
 /// <summary>A household's row in a hand-written batch.</summary>
 internal static class HouseholdRow
 {
-    public static NpgsqlBatchCommand Command(Guid id) => ScopedCommands.Command("""
+    public const string Sql = """
         select id, node_id, node_path::text, root_id, door, recorded_on, tier, state, engine_tier, register_status, occupancy, due_day, last_visit_day, revision, snapshot
         from households where id = @id
-        """, new NpgsqlParameter("id", id));
+        """;
 
     public static async Task<Household?> ReadAsync(NpgsqlDataReader rows, CancellationToken cancellation) => !await rows.ReadAsync(cancellation) ? null : new Household
     {

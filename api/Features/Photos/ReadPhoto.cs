@@ -6,7 +6,6 @@ using Backend.Platform.Persistence;
 using Backend.Platform.Security;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Net.Http.Headers;
-using Npgsql;
 
 namespace Backend.Features.Photos;
 
@@ -17,7 +16,7 @@ namespace Backend.Features.Photos;
 internal static class ReadPhoto
 {
     // A household's photo by reach; a leader's by the rule of her name: for anyone who is signed in.
-    private const string Visible = "(select id, content_type from photos union all select id, content_type from account_photos) p";
+    private const string ContentType = "select content_type from photos where id = @id union all select content_type from account_photos where id = @id";
 
     public static void Map(RouteGroupBuilder photos) =>
         photos.MapGet("/{id:guid}", Handle).WithName("readPhoto")
@@ -33,8 +32,7 @@ internal static class ReadPhoto
         if (!links.Allows(id, me.Id, until, mac)) return await audit.RefuseAsync(Problems.NotFound, cancellation);
 
         string? type = null;
-        await using (var reader = await ScopedCommands.ReadAsync(source, me.Current,
-            [ScopedCommands.Command($"select content_type from {Visible} where id = @id", new NpgsqlParameter("id", id)), audit.ReadCommand([id], foundIn: Visible)], cancellation))
+        await using (var reader = await ScopedCommands.ReadAsync(source, me.Current, [audit.FoundCommand(id, foundBy: ContentType)], cancellation))
         {
             if (await reader.Rows.ReadAsync(cancellation)) type = reader.Rows.GetString(0);
         }

@@ -33,14 +33,21 @@ internal sealed class AuditWriter(CurrentAccount me, BackendDb db, AppDataSource
 
     /// <summary>The entry of a read, as the last command of its batch.</summary>
     /// <param name="ids">The objects that were asked for.</param>
-    /// <param name="foundIn">Table in which the first of them must be visible; else the entry says <c>not_found</c>. Null: always <c>done</c>.</param>
-    public NpgsqlBatchCommand ReadCommand(Guid[] ids, string? foundIn = null)
+    public NpgsqlBatchCommand ReadCommand(Guid[] ids) => Insert(Entry(Done, ids));
+
+    /// <summary>A read of one object with its entry, which says <c>not_found</c> when there is no such row in sight.</summary>
+    /// <param name="id">The object that is asked for.</param>
+    /// <param name="foundBy">The SQL that reads its row by <c>@id</c>.</param>
+    /// <param name="also">One more column of it.</param>
+    public NpgsqlBatchCommand FoundCommand(Guid id, string foundBy, string? also = null)
     {
-        var entry = Entry(Done, ids);
-        if (foundIn is null) return Insert(entry);
+        var entry = Entry(Done, [id]);
         // The statement decides which of the two results it is, and with it which of the two MACs. "offset 0": it looks once.
         var command = Insert(entry, result: $"case when f.found then @result else '{NotFound}' end", mac: "case when f.found then @mac else @mac_not_found end",
-            from: $"from (select exists (select from {foundIn} where id = @targets[1]) as found offset 0) f");
+            from: "from (select exists (select from target) as found offset 0) f");
+        var (insert, columns) = (command.CommandText, also is null ? "*" : $"*, {also}");
+        command.CommandText = $"with target as materialized ({foundBy}), entry as ({insert}) select {columns} from target";
+        command.Parameters.Add(new NpgsqlParameter("id", id));
         command.Parameters.Add(new NpgsqlParameter("mac_not_found", signer.Mac(entry, NotFound)));
         return command;
     }

@@ -12,6 +12,15 @@ internal static class ScopedCommands
     private const string SetScope =
         "select set_config('app.account', @account, true), set_config('app.reach', @reach, true), set_config('app.homes', @homes, true)";
 
+    /// <summary>
+    /// A column that keeps the id of the row that was found, for the statements after it in its batch: with <see cref="Target"/> they do of an object out of sight
+    /// what they do of one that is not there, to the microsecond (AZ07). What they may see is still for row level security to say.
+    /// </summary>
+    public const string KeepTarget = "set_config('app.target', id::text, true)";
+
+    /// <summary>The id that <see cref="KeepTarget"/> has kept in this transaction, or null.</summary>
+    public const string Target = "nullif(current_setting('app.target', true), '')::uuid";
+
     public static async Task SetScopeAsync(BackendDb db, Scope scope, CancellationToken cancellation)
     {
         await using var command = (NpgsqlCommand)db.Database.GetDbConnection().CreateCommand();
@@ -27,7 +36,7 @@ internal static class ScopedCommands
     /// </summary>
     /// <param name="source">The app's data source.</param>
     /// <param name="scope">Whose reach holds.</param>
-    /// <param name="commands">The reads, and the audit row of them last.</param>
+    /// <param name="commands">The reads, and the audit row of them.</param>
     /// <param name="cancellation">Cancels the commands.</param>
     public static async Task<ScopedReader> ReadAsync(AppDataSource source, Scope scope, IReadOnlyList<NpgsqlBatchCommand> commands, CancellationToken cancellation)
     {
