@@ -64,10 +64,12 @@ internal sealed class ReadyWall
     /// <summary>四色 in two bits a tile; the order of the tiles is the layout. Asked for with or without its version.</summary>
     public const string CompactType = "application/vnd.backend.wall-tiers", CompactContentType = CompactType + "; v=1";
 
-    private const int MaxChanges = 64, MaxChangesBytes = 64 * 1024;
+    /// <summary>How many answers of changes are kept, and how many bytes of them; a page of 2,000 changes is a fifth of that.</summary>
+    private const int MaxChanges = 64, MaxChangesBytes = 2 * 1024 * 1024;
 
     private readonly ConcurrentDictionary<string, byte[]> _changes = new(StringComparer.Ordinal);
     private readonly ConcurrentQueue<string> _asked = new();
+    private long _kept;
     private readonly JsonSerializerOptions _options;
     private readonly Lazy<WallTile[]> _tiles;
     private readonly Lazy<byte[]> _json, _brotli, _compact, _layout;
@@ -120,9 +122,11 @@ internal sealed class ReadyWall
     public byte[] Keep(string after, ReadWallChanges.Response changes)
     {
         var bytes = JsonSerializer.SerializeToUtf8Bytes(changes, _options);
-        if (bytes.Length > MaxChangesBytes || !_changes.TryAdd(after, bytes)) return bytes;
+        if (!_changes.TryAdd(after, bytes)) return bytes;
         _asked.Enqueue(after);
-        if (_asked.Count > MaxChanges && _asked.TryDequeue(out var oldest)) _changes.TryRemove(oldest, out _);
+        Interlocked.Add(ref _kept, bytes.Length);
+        while ((_asked.Count > MaxChanges || Interlocked.Read(ref _kept) > MaxChangesBytes) && _asked.TryDequeue(out var oldest))
+            if (_changes.TryRemove(oldest, out var gone)) Interlocked.Add(ref _kept, -gone.Length);
         return bytes;
     }
 
